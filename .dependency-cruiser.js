@@ -4,7 +4,7 @@
 const homes = {
   'uWebSockets\\.js': 'src/http/uws.ts',
   piscina: 'src/pool/pool.ts',
-  '@redis/client': 'src/ledger/redis/driver.ts',
+  '@redis/client': 'src/ledger/redis/client.ts',
   lmdb: 'src/ledger/lmdb/store.ts',
   pino: 'src/core/log.ts',
   '@commander-js/extra-typings': 'src/cli/command.ts',

@@ -16,4 +16,4 @@ export type {
   TotalsRoute,
 } from './processor/contract.ts';
 export { parseObject, readInstantMs, readLine } from './processor/json-body.ts';
-export type { Health, LookUpOutcome, PayOutcome, ToldTotals } from './processor/processor.ts';
+export type { Health, LookUpOutcome, PayOutcome, TotalsOutcome } from './processor/processor.ts';

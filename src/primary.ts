@@ -4,11 +4,12 @@ import { type Config, readConfig } from './config/config.ts';
 import { openFileLimit, shareDescriptors } from './config/descriptors.ts';
 import { sanitizeEnvironment } from './config/environment.ts';
 import { formatAddress } from './core/address.ts';
-import { systemClock } from './core/clock.ts';
+import { LATE, systemClock, within } from './core/clock.ts';
 import { collectGarbage } from './core/garbage.ts';
 import { countDroppedLines, createLogger, type Log } from './core/log.ts';
 import { isSetupError } from './core/setup-error.ts';
 import { onStopRequest, type StopCause } from './core/stop-request.ts';
+import { hasBlockedThread } from './core/thread.ts';
 import { type HttpServer, openHttpServer } from './http/http-server.ts';
 import type { Listener } from './http/uws.ts';
 import { lockDirectory } from './journal/directory-lock.ts';
@@ -30,6 +31,8 @@ import { SharedState } from './shared-memory/state.ts';
 /** Payments accepted between the removal of the lock and its discovery are lost if this process crashes as well. */
 const LOCK_CHECK_MS = 1000;
 const SESSION_SECRET_BYTES = 32;
+/** How long the HTTP threads may take to close. Each waits a second at most for what is still being written. */
+const HTTP_CLOSE_MS = 3000;
 
 // Composition root of one gateway instance. Settings come from the environment; a signal stops it.
 const reading = readConfig(process.env);
@@ -115,18 +118,28 @@ async function run(configured: Config, log: Log): Promise<void> {
       sharedState.threadDied(thread);
       void recovery.pushAgain();
     },
-    onSetupError: fail,
+    onSetupError: (line) => {
+      console.error(`dinossauro: ${line}`);
+      void endAtOnce(pool);
+    },
     cutOff: () => sharedState.cutOff(),
     clock: systemClock,
     log,
   });
-  const onDeath = (error: unknown): never => {
+  const onDeath = (error: unknown): Promise<never> => {
     log.error({ err: error }, 'an HTTP thread died: exiting');
-    process.exit(1);
+    return endAtOnce(pool);
   };
   const httpServer = await openCallbackReaders(config.processors)
     .then((callbackReaders) =>
-      openHttpServer({ config, shared, clock: systemClock, log, callbackReaders, onDeath }),
+      openHttpServer({
+        config,
+        shared,
+        clock: systemClock,
+        log,
+        callbackReaders,
+        onDeath: (error) => void onDeath(error),
+      }),
     )
     .catch((error: unknown) => (isSetupError(error) ? fail(error.message) : onDeath(error)));
   collectGarbage();
@@ -179,15 +192,26 @@ async function stop(cause: StopCause | 'lock lost', running: Running): Promise<n
   listener.close();
   ring.wakeAll();
   const outcome = await pool.stop(config.stopTimeoutMs);
-  if (outcome === 'stuck') {
+  const isClosed =
+    outcome !== 'stuck' && (await within(systemClock, HTTP_CLOSE_MS, httpServer.close())) !== LATE;
+  if (!isClosed || hasBlockedThread()) {
     log.error({ waiting: ring.size }, 'a thread is blocked on a ledger lock: killing this process');
     release();
-    // Node would wait for that thread, also in `process.exit`.
-    process.kill(process.pid, 'SIGKILL');
+    killThisProcess();
   }
-  await httpServer.close();
   log.info({ outcome, waiting: ring.size }, 'stopped');
   process.exit(cause === 'lock lost' ? 1 : 0);
+}
+
+/** Ends threads that may be writing to the ledger before the process, which LMDB may otherwise never let end. */
+async function endAtOnce(pool: Pool): Promise<never> {
+  if ((await pool.stop(0)) === 'stuck') killThisProcess();
+  process.exit(1);
+}
+
+/** Node would wait for a thread that is blocked, also in `process.exit`. */
+function killThisProcess(): void {
+  process.kill(process.pid, 'SIGKILL');
 }
 
 function fail(line: string): never {

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Tls } from '../src/core/tls.ts';
+import { temporaryDirectory } from './temporary-directory.ts';
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
 
@@ -15,7 +15,7 @@ export interface Issued {
 /** An authority of a test's own, whose certificates are for this machine. Its files go when it is disposed of. */
 export class Authority {
   readonly caFile: string;
-  readonly #directory = mkdtempSync(join(tmpdir(), 'authority-'));
+  readonly #directory = temporaryDirectory();
   #issued = 0;
 
   constructor() {
@@ -71,10 +71,6 @@ export class Authority {
       certFile,
     );
     return { certFile, keyFile };
-  }
-
-  dispose(): void {
-    rmSync(this.#directory, { recursive: true });
   }
 
   #path(name: string): string {

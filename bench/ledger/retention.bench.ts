@@ -36,18 +36,19 @@ await withSubjects(async ({ name, shard, bytes }: Subject): Promise<void> => {
       const settlements = claims.map(settlementOf);
       claims = Array.from({ length: BATCH }, () => claimOf(count++, START_MS, MINUTE_MS / RATE_A_MINUTE));
       const commit = () => must(shard.commit(owner, settlements, claims));
-      if (hasMore || (commits.length + besides.length) % COMMITS_A_STEP === 0) {
-        // At once, as a pool thread and the worker of the upkeep do.
-        const step = timed(steps, async () => {
+      // At once with a commit, as a pool thread and the worker of the upkeep do.
+      const step = () =>
+        timed(steps, async () => {
           hasMore = await must(shard.upkeep(START_MS + count, RETENTION_MS));
         });
-        await Promise.all([step, timed(besides, commit)]);
+      if (hasMore || (commits.length + besides.length) % COMMITS_A_STEP === 0) {
+        await Promise.all([step(), timed(besides, commit)]);
       } else {
         await timed(commits, commit);
       }
       settled += settlements.length;
-      const aheadMs = count * (MINUTE_MS / RATE_A_MINUTE) - (performance.now() - beganAtMs);
-      if (IS_PACED && aheadMs > 0) await setTimeout(aheadMs);
+      const aheadMs = () => count * (MINUTE_MS / RATE_A_MINUTE) - (performance.now() - beganAtMs);
+      while (IS_PACED && aheadMs() > 0) await (hasMore ? step() : setTimeout(aheadMs()));
     }
     const { payments } = await must(shard.size());
     rows.push({

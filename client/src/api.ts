@@ -363,7 +363,7 @@ export type SummaryProblem =
   | Problem<400, '/errors#bad-window' | '/errors#unknown-parameter'>
   | Problem<401, '/errors#token-required' | '/errors#token-unknown'>
   | Problem<403, '/errors#scope-missing'>
-  | Problem<422, '/errors#window-too-fine'>
+  | Problem<422, '/errors#window-too-fine' | '/errors#sum-too-large'>
   | Problem<429, '/errors#rate-limited'>
   | Problem<503, '/errors#ledger-unavailable' | 'about:blank'>;
 

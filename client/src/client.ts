@@ -8,8 +8,8 @@ import {
   type Summary,
 } from './api.ts';
 import { parseInCents, toDecimal } from './cents.ts';
+import { type CallOptions, checkedTimeoutMs, Deadline, delayMs } from './deadline.ts';
 import { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
-import { type CallOptions, checkedTimeoutMs, delayMs, Patience } from './patience.ts';
 import { EventStreamReader } from './stream.ts';
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 10_000;
@@ -110,7 +110,7 @@ export class Client {
   async post(payment: PaymentRequest, options: CallOptions = {}): Promise<void> {
     await this.#call(
       { ...OPERATIONS.postPayment, body: jsonOf(payment), success: ACCEPTED },
-      new Patience(options),
+      new Deadline(options),
     );
   }
 
@@ -120,7 +120,7 @@ export class Client {
    * A refused payment throws no error, because the others may have been accepted.
    */
   async postAll(payments: readonly PaymentRequest[], options: CallOptions = {}): Promise<BatchAnswer[]> {
-    const patience = new Patience(options);
+    const deadline = new Deadline(options);
     const answers: BatchAnswer[] = [];
     let open = payments.map((payment, place) => ({ line: jsonOf(payment), place }));
     for (let attempt = 1; open.length > 0; attempt++) {
@@ -128,7 +128,7 @@ export class Client {
       for (let start = 0; start < open.length; start += BATCH_SIZE) {
         const batch = open.slice(start, start + BATCH_SIZE);
         const body = batch.map(({ line }) => line).join('\n');
-        const text = await this.#call({ ...OPERATIONS.postBatch, body, success: 200 }, patience);
+        const text = await this.#call({ ...OPERATIONS.postBatch, body, success: 200 }, deadline);
         for (const [index, line] of text.trimEnd().split('\n').entries()) {
           const [answer, posted] = [JSON.parse(line) as BatchAnswer, batch[index]];
           if (posted === undefined) throw new NoAnswerError('the gateway answered more lines than were sent');
@@ -138,15 +138,15 @@ export class Client {
       }
       open = again;
       const pauseMs = delayMs(attempt);
-      if (pauseMs >= patience.leftMs) break;
-      if (open.length > 0) await patience.sleep(pauseMs);
+      if (pauseMs >= deadline.leftMs) break;
+      if (open.length > 0) await deadline.sleep(pauseMs);
     }
     return answers;
   }
 
   /** The payment, or undefined if the gateway does not know it. */
   async find(correlationId: string, options: CallOptions = {}): Promise<Payment | undefined> {
-    return this.#find(correlationId, new Patience(options));
+    return this.#find(correlationId, new Deadline(options));
   }
 
   /**
@@ -154,20 +154,20 @@ export class Client {
    * another instance may have accepted it. Throws a `StillOpenError` at the time limit; you can wait again.
    */
   async waitFor(correlationId: string, options: CallOptions = {}): Promise<FinishedPayment> {
-    const patience = new Patience(options);
+    const deadline = new Deadline(options);
     let payment: Payment | undefined;
     try {
-      for (let attempt = 1; patience.leftMs > 0; attempt++) {
-        payment = await this.#find(correlationId, patience);
+      for (let attempt = 1; deadline.leftMs > 0; attempt++) {
+        payment = await this.#find(correlationId, deadline);
         if (payment?.status === 'settled' || payment?.status === 'rejected')
           return payment as FinishedPayment;
-        await patience.sleep(delayMs(attempt));
+        await deadline.sleep(delayMs(attempt));
       }
     } catch (error) {
       // A look that ends at the time limit has found nothing out.
-      if (!(error instanceof NoAnswerError) || patience.leftMs > 0) throw error;
+      if (!(error instanceof NoAnswerError) || deadline.leftMs > 0) throw error;
     }
-    throw new StillOpenError(correlationId, payment, patience.timeoutMs);
+    throw new StillOpenError(correlationId, payment, deadline.timeoutMs);
   }
 
   /** Count and sum of the settled payments of each processor, by the time at which they were sent to it. */
@@ -177,7 +177,7 @@ export class Client {
     if (to !== undefined) query.set('to', moment(to));
     const { method, path } = OPERATIONS.getSummary;
     const request = { method, path: query.size === 0 ? path : `${path}?${query}`, success: 200 };
-    return parseInCents(await this.#call(request, new Patience(options))) as Summary;
+    return parseInCents(await this.#call(request, new Deadline(options))) as Summary;
   }
 
   /**
@@ -198,7 +198,7 @@ export class Client {
     for (let next: string | null = ''; next !== null; ) {
       if (next !== '') query.set('after', next);
       const request = { method, path: query.size === 0 ? path : `${path}?${query}`, success: 200 };
-      const page = parseInCents(await this.#call(request, new Patience(options))) as PaymentPage;
+      const page = parseInCents(await this.#call(request, new Deadline(options))) as PaymentPage;
       yield* page.payments;
       next = page.next;
     }
@@ -225,7 +225,7 @@ export class Client {
         if (error instanceof ProblemError && !REPEATED.includes(error.problem.status)) throw error;
       }
       failures++;
-      await new Patience({ ...(signal && { signal }) }).sleep(delayMs(failures));
+      await new Deadline({ ...(signal && { signal }) }).sleep(delayMs(failures));
     }
   }
 
@@ -253,11 +253,11 @@ export class Client {
     }
   }
 
-  async #find(correlationId: string, patience: Patience): Promise<Payment | undefined> {
+  async #find(correlationId: string, deadline: Deadline): Promise<Payment | undefined> {
     const { method, path } = OPERATIONS.getPayment;
     const filled = path.replace('{correlationId}', encodeURIComponent(correlationId));
     try {
-      return parseInCents(await this.#call({ method, path: filled, success: 200 }, patience)) as Payment;
+      return parseInCents(await this.#call({ method, path: filled, success: 200 }, deadline)) as Payment;
     } catch (error) {
       if (error instanceof ProblemError && error.problem.type === '/errors#no-such-payment') return undefined;
       throw error;
@@ -265,25 +265,25 @@ export class Client {
   }
 
   /** The body of the success. */
-  async #call(request: Request, patience: Patience): Promise<string> {
+  async #call(request: Request, deadline: Deadline): Promise<string> {
     for (let attempt = 1; ; attempt++) {
-      const outcome = await this.#attempt(request, patience);
+      const outcome = await this.#attempt(request, deadline);
       if (outcome.kind === 'answered') return outcome.text;
       if (outcome.kind === 'refused') throw outcome.error;
       const pauseMs = Math.max(delayMs(attempt), outcome.retryAfterMs);
-      if (pauseMs >= patience.leftMs) throw outcome.error;
-      await patience.sleep(pauseMs);
+      if (pauseMs >= deadline.leftMs) throw outcome.error;
+      await deadline.sleep(pauseMs);
     }
   }
 
-  async #attempt({ method, path, body, success }: Request, patience: Patience): Promise<Outcome> {
+  async #attempt({ method, path, body, success }: Request, deadline: Deadline): Promise<Outcome> {
     const url = `${this.#url}${path}`;
     try {
       const response = await this.#fetch(url, {
         method,
         ...(body === undefined ? {} : { body }),
         headers: { ...this.#headers, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
-        signal: patience.requestSignal(this.#requestTimeoutMs),
+        signal: deadline.requestSignal(this.#requestTimeoutMs),
       });
       const text = await response.text();
       if (response.status === success) return { kind: 'answered', text };
@@ -291,7 +291,7 @@ export class Client {
       if (!REPEATED.includes(response.status)) return { kind: 'refused', error };
       return { kind: 'failed', error, retryAfterMs: retryAfterMs(response.headers.get('Retry-After')) };
     } catch (cause) {
-      patience.throwIfAborted();
+      deadline.throwIfAborted();
       return {
         kind: 'failed',
         error: new NoAnswerError(`no answer from ${url}`, { cause }),

@@ -10,6 +10,6 @@ export {
   type ReceivedEvent,
   type TimeWindow,
 } from './client.ts';
+export type { CallOptions } from './deadline.ts';
 export { type ClientProblem, NoAnswerError, ProblemError, StillOpenError } from './errors.ts';
-export type { CallOptions } from './patience.ts';
 export { verifyWebhook, type Webhook, WebhookError } from './webhook.ts';

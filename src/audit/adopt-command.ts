@@ -9,6 +9,7 @@ import { isSetupError } from '../core/setup-error.ts';
 import { journalDirectories, journalPayments } from '../journal/payments.ts';
 import { Adoption, type AdoptionReport, type Suspect } from './adoption.ts';
 import { openAuditedProcessors } from './audited-processors.ts';
+import { isSame } from './period.ts';
 import { suspectsIn } from './suspects-file.ts';
 
 export interface AdoptOrder {
@@ -129,7 +130,7 @@ function adoptionLines(report: AdoptionReport): string[] {
     `  ${absentCount} were not charged: gateways send them`,
     ...(unresolvedCount === 0
       ? []
-      : [`  ${unresolvedCount} are not resolved, because a processor did not answer for them:`]),
+      : [`  ${unresolvedCount} are not resolved, because no processor has said what became of them:`]),
     ...unresolved.map((id) => `    ${id}`),
     ...(chargedTwice.length === 0 ? [] : ['CHARGED TWICE: more than one processor holds']),
     ...chargedTwice.map((id) => `    ${id}`),
@@ -162,10 +163,6 @@ function sides(here: Totals, there: Totals | null): string {
   return isSame(here, there)
     ? `${summed(here)} on both sides`
     : `${summed(here)} here, ${summed(there)} there`;
-}
-
-function isSame(one: Totals, other: Totals): boolean {
-  return one.count === other.count && one.amountCents === other.amountCents;
 }
 
 function summed({ count, amountCents }: Totals): string {

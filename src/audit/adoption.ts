@@ -8,6 +8,7 @@ import { isKnown } from '../ledger/actions.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { exactEndMs } from '../ledger/retention.ts';
 import { type KnownThere, knownPayment } from '../processor/known-payment.ts';
 import { Inquiry, type InquiryParts } from './inquiry.ts';
 
@@ -40,8 +41,9 @@ export interface AdoptionReport {
   readonly chargedTwice: readonly string[];
   /** Ids for which a processor did not answer, or whose amount is unknown. */
   readonly unresolved: readonly string[];
+  /** These, and payments that are pending at a processor and too old for the books to open them. */
   readonly unresolvedCount: number;
-  /** Up to when the books were restored. */
+  /** Up to when the books were restored, or the end of that minute or hour if it is of folded time. */
   readonly totals: readonly ComparedTotals[];
   readonly problems: readonly string[];
   /** The totals of every processor are those of the books. */
@@ -126,6 +128,7 @@ export class Adoption {
     }
     const flushed = await writer.flush();
     if (flushed.kind === 'unavailable') return flushed;
+    this.#unresolvedCount += writer.counts.forgotten;
     const totals = await this.#totals(before.sinceMs);
     if (totals.kind === 'unavailable') return totals;
     const after = this.#statusAfter(before, totals.value);
@@ -258,8 +261,11 @@ export class Adoption {
 
   async #totals(toMs: number): Promise<Reply<ComparedTotals[]>> {
     const { writer, clock } = this.#parts;
-    const period = { fromMs: 0, toMs };
-    const ours = await totalsUntil(writer.ledger, clock, toMs);
+    const time = await tried(clock, () => writer.ledger.foldedTime());
+    if (time.kind === 'unavailable') return time;
+    // Unproven books may have been folded beyond the restore: then the rest of that minute or hour counts on both sides.
+    const period = { fromMs: 0, toMs: exactEndMs(toMs, time.value.folded) };
+    const ours = await totalsUntil(writer.ledger, clock, period.toMs);
     if (ours.kind === 'unavailable') return unavailable(ours.reason);
     const compared: ComparedTotals[] = [];
     for (const [processor, name] of this.#names.entries()) {

@@ -23,7 +23,7 @@ export interface InquiryParts {
   readonly paymentLimit: number;
 }
 
-/** Our entry of a payment. What the processor does not tell about it is taken to agree. */
+/** Our entry of a payment. What the processor does not say about it counts as equal. */
 type Asked = Pick<LedgerEntry, 'correlationId' | 'amountCents' | 'requestedAtMs'>;
 
 /** A look-up that was answered. */
@@ -93,9 +93,9 @@ export class Inquiry {
       );
       return null;
     }
-    const told = await this.#ask(processor, () => books.totals(fromMs, toMs, token, timeoutMs));
-    if (told?.kind === 'told') return { count: told.count, amountCents: told.amountCents };
-    if (told?.kind === 'denied') {
+    const outcome = await this.#ask(processor, () => books.totals(fromMs, toMs, token, timeoutMs));
+    if (outcome?.kind === 'reported') return { count: outcome.count, amountCents: outcome.amountCents };
+    if (outcome?.kind === 'denied') {
       this.#addProblem(
         `token ${name}`,
         `The totals of \`${name}\` could not be read: it refuses its admin token.`,

@@ -1,7 +1,13 @@
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Totals } from '../core/payment.ts';
-import type { Ledger, LedgerEntry, ProcessorPayments, ProcessorTotals, Reply } from '../ledger/ledger.ts';
-import type { TooFine } from '../ledger/retention.ts';
+import type {
+  Ledger,
+  LedgerEntry,
+  NoSum,
+  ProcessorPayments,
+  ProcessorTotals,
+  Reply,
+} from '../ledger/ledger.ts';
 import { NOTHING, type Period } from './period.ts';
 
 const TRIES = 5;
@@ -11,11 +17,11 @@ const PAGE_ENTRIES = 500;
 const PAGE_PAUSE_MS = 5;
 
 /** Why an audit has no report. */
-export type Lost = Exclude<Reply<never> | TooFine, { readonly kind: 'ok' }>;
+export type Lost = Exclude<Reply<never> | NoSum, { readonly kind: 'ok' }>;
 
 /**
- * The ledger as read by an audit: with retries, and in small pages. Once the retries are exhausted, or a bound is finer
- * than what the books know, `lost` says so, and all later reads return nothing.
+ * The ledger as read by an audit: with retries, and in small pages. Once the retries are exhausted, or the books
+ * have no sum of a window, `lost` says so, and all later reads return nothing.
  */
 export class OurBooks {
   readonly #ledger: Ledger;
@@ -39,9 +45,7 @@ export class OurBooks {
 
   /** From when on the books know exact totals of any period. */
   async exactFromMs(): Promise<number> {
-    // A bound that is exact nowhere in folded time.
-    const reply = await this.#ledger.summary(1, 1);
-    return reply.kind === 'too-fine' ? reply.folded.secondsMs : 0;
+    return (await this.#read(() => this.#ledger.foldedTime()))?.folded.secondsMs ?? 0;
   }
 
   /** Totals of processors beyond the `configuredCount` with which the ledger was opened. */
@@ -70,12 +74,12 @@ export class OurBooks {
     }
   }
 
-  async #read<T>(ask: () => Promise<Reply<T> | TooFine>): Promise<T | undefined> {
+  async #read<T>(ask: () => Promise<Reply<T> | NoSum>): Promise<T | undefined> {
     for (let failures = 0; this.#lost === null; ) {
       const reply = await ask();
       if (reply.kind === 'ok') return reply.value;
       failures++;
-      if (reply.kind === 'too-fine' || failures === TRIES) this.#lost = reply;
+      if (reply.kind !== 'unavailable' || failures === TRIES) this.#lost = reply;
       else await sleep(this.#clock, TRY_AGAIN_MS);
     }
     return undefined;

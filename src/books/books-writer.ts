@@ -26,12 +26,11 @@ const WORKER = { instanceId: 'dinossauro', name: 'books' };
 /** How many contradictions are kept to be shown. */
 const EXAMPLES_MAX = 10;
 
-export interface WrittenCounts {
-  /** New to these books, or known better now. */
-  readonly restored: number;
-  readonly known: number;
-  readonly different: number;
-}
+/**
+ * How many entries got each reply. An entry whose reply was lost is written again, and counts by its last reply: `known`, or
+ * `uncounted` if it was folded meanwhile.
+ */
+export type WrittenCounts = Readonly<Record<RestoreReply, number>>;
 
 interface AddedEntry {
   readonly entry: BooksEntry;
@@ -48,7 +47,7 @@ export class BooksWriter {
   /** An owner in each shard; 0: none yet. */
   #owners: number[] = [];
   #batch: AddedEntry[] = [];
-  readonly #counts = { restored: 0, known: 0, different: 0 };
+  readonly #counts = { restored: 0, known: 0, different: 0, uncounted: 0, forgotten: 0 };
   /** Ids of payments that the ledger contradicts. */
   readonly differing: string[] = [];
 
@@ -179,6 +178,19 @@ export class BooksWriter {
     const processor = processorName === null ? null : this.#names.indexOf(processorName);
     return { ...entry, processor, chargedCents };
   }
+}
+
+/** What a command says if the ledger may have forgotten some of what it was given; null: it has not. */
+export function mayBeForgotten({ counts }: BooksWriter, { secondsMs }: Folded): Failed | null {
+  const { uncounted, forgotten } = counts;
+  if (uncounted + forgotten === 0) return null;
+  const since = new Date(secondsMs).toISOString();
+  return failed(
+    `these books know payments since ${since}, and before that totals only, which may have these already:`,
+    `  ${uncounted} settled payments were not counted`,
+    `  ${forgotten} open payments were not added`,
+    'all others were imported',
+  );
 }
 
 /** What a command says when the ledger contradicts what it was given. */

@@ -89,7 +89,7 @@ export function runImport(given: ImportArguments, parts: CommandParts): Promise<
   });
 }
 
-/** Runs a command and says what came of it. A file that cannot be read or written is the operator's problem, not a bug. */
+/** Runs a command and prints its result. A file that cannot be read or written is the operator's problem, not a bug. */
 async function report(
   { say }: CommandParts,
   run: () => Promise<Outcome<readonly string[]>>,

@@ -174,7 +174,7 @@ async function writeAll(
   const writeContent = async (keyed: string) => {
     const text = keyed.slice(keyed.indexOf(JSON_START));
     const line = readExportLine(text) as ExportLine;
-    // Folding, which is behind by some minutes, has not come to it yet.
+    // Folding is some minutes behind, and has not reached it yet.
     if (line.kind === 'payment' && isForgettable(line.entry, folded)) return;
     sums.addLine(line, folded);
     await write(text);

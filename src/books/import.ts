@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Failed, failed, type Outcome } from '../core/outcome.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { type FeeTotals, type Ledger, ok, type Reply, type UnitTotals } from '../ledger/ledger.ts';
-import { BooksWriter, contradicted, type WrittenCounts } from './books-writer.ts';
+import { BooksWriter, contradicted, mayBeForgotten, type WrittenCounts } from './books-writer.ts';
 import { contentOf, type VerifiedExport, verifyExport } from './export-file.ts';
 import type { ExportTotals } from './line.ts';
 import { msOf } from './line-field.ts';
@@ -27,7 +27,8 @@ const TOTALS_A_WRITE = 1024;
 
 /**
  * Writes an export into books. The file is verified before anything is written. Books that were empty are frozen until the
- * import is complete, so that no gateway uses half of them. To repeat an import is harmless.
+ * import is complete, so that no gateway uses half of them. To repeat an import is harmless: nothing is counted twice, also if
+ * the books have forgotten some of its payments meanwhile.
  */
 export async function importBooks(order: ImportOrder): Promise<Outcome<WrittenCounts>> {
   const { path, target, clock } = order;
@@ -55,6 +56,10 @@ async function importInto(
   const written = await writeAll(writer, file, order, isFilling);
   if (written.kind === 'unavailable') return unanswered(written.reason);
   if (writer.counts.different > 0) return contradicted(writer);
+  const time = await tried(clock, () => writer.ledger.foldedTime());
+  if (time.kind === 'unavailable') return unanswered(time.reason);
+  const forgotten = mayBeForgotten(writer, time.value.folded);
+  if (forgotten !== null) return forgotten;
   if (isFilling) {
     const totals = await totalsUntil(writer.ledger, clock);
     if (totals.kind === 'unavailable') return unanswered(totals.reason);

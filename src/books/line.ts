@@ -134,7 +134,7 @@ function readEntry(fields: Readonly<Record<string, unknown>>): BooksEntry | unde
   return isEntry(entry) ? entry : undefined;
 }
 
-/** Exports of before there were stories have none, and neither has what was never sent. */
+/** Older exports have no stories, and neither have payments that were never sent. */
 function storyFields({ why, outcome, earlier }: Story): Record<string, unknown> {
   return {
     ...(why !== 'unknown' && { why }),
@@ -194,7 +194,7 @@ export function readTrailer(text: string): ExportTrailer | undefined {
   return isTrailer ? (fields as unknown as ExportTrailer) : undefined;
 }
 
-/** Adds up the lines of an export, on both ends of its way. */
+/** Adds up the lines of an export, while it is written and while it is read. */
 export class ExportSums {
   readonly #hash: Hash = createHash('sha256');
   readonly #totals = new Map<string, { count: number; amountCents: number }>();

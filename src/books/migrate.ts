@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { isOpen } from '../core/payment.ts';
 import { ledgerName } from '../journal/ledger-mark.ts';
-import { type BooksStatus, continuing } from '../ledger/books-status.ts';
+import { type BooksStatus, continuing, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
 import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
 import type { Folded } from '../ledger/retention.ts';
@@ -41,12 +41,19 @@ const PASSES_MAX = 4;
 /** Where an interrupted pass continues is noted this often. */
 const NOTE_EVERY_PAGES = 50;
 const PAGE_ENTRIES = 500;
+/** What the new books note instead of a pass: they have what the old ones, which are in use again, may not have any more. */
+const GIVEN_UP = 'given up';
 
 /** What a pass has to read: payments that may have changed since `sinceMs`, from page `after` on. */
 interface Pass {
   readonly sinceMs: number;
   readonly startedAtMs: number;
   readonly after: string;
+}
+
+interface Beginning {
+  readonly pass: Pass;
+  readonly isStopped: boolean;
 }
 
 /**
@@ -62,7 +69,7 @@ interface Pass {
  * payment that may be forgotten is neither copied nor compared.
  *
  * The new books are frozen until then, and note where the present pass is. So the same command continues after an
- * interruption, also one during the stop.
+ * interruption, also one during the stop. After one that gave up it begins anew.
  */
 export class Migration {
   readonly #order: MigrationOrder;
@@ -70,6 +77,8 @@ export class Migration {
   readonly #writer: BooksWriter;
   readonly #names: { readonly from: string; readonly to: string };
   #readCount = 0;
+  /** What the status of the old books says while they are in use: they may continue others. */
+  #sourceDetail = '';
 
   static async run(order: MigrationOrder): Promise<Outcome<MigrationReport>> {
     const names = { from: ledgerName(order.from), to: ledgerName(order.to) };
@@ -123,20 +132,22 @@ export class Migration {
   }
 
   /** Where to continue, and whether the old books are frozen already. */
-  async #begin(): Promise<Outcome<{ readonly pass: Pass; readonly isStopped: boolean }>> {
+  async #begin(): Promise<Outcome<Beginning>> {
     const { clock } = this.#order;
     const source = await tried(clock, () => this.#source.ledger.booksStatus());
     if (source.kind === 'unavailable') return unanswered(source.reason);
     const target = await tried(clock, () => this.#target.booksStatus());
     if (target.kind === 'unavailable') return unanswered(target.reason);
-    const isStopped = source.value.kind === 'moved' && source.value.detail === this.#names.to;
-    if (source.value.kind !== 'in-use' && !isStopped) {
-      return failed(`${this.#names.from} cannot be moved now: ${source.value.kind} (${source.value.detail})`);
-    }
+    const { kind, detail, progress = '' } = source.value;
+    const isStopped = kind === 'moved' && detail === this.#names.to;
+    if (kind !== 'in-use' && !isStopped)
+      return failed(`${this.#names.from} cannot be moved now: ${kind} (${detail})`);
+    this.#sourceDetail = isStopped ? progress : detail;
     if (target.value.kind === 'filling') {
       if (target.value.detail !== this.#filling) {
         return failed(`${this.#names.to} is being filled by another command: ${target.value.detail}`);
       }
+      if (target.value.progress === GIVEN_UP) return this.#beginAnew();
       const pass = JSON.parse(target.value.progress ?? '') as Pass;
       // The pass of the stop compares, so it has to see everything.
       return { kind: 'ok', value: { pass: isStopped ? { ...pass, after: '' } : pass, isStopped } };
@@ -144,6 +155,21 @@ export class Migration {
     const empty = await isEmpty(this.#target, clock);
     if (empty.kind === 'unavailable') return unanswered(empty.reason);
     if (!empty.value) return failed(`${this.#names.to} holds payments: migrate into an empty ledger`);
+    return this.#beginIn(isStopped);
+  }
+
+  async #beginAnew(): Promise<Outcome<Beginning>> {
+    // The old books first: while they send gateways to the new ones, these stay frozen.
+    for (const use of [() => this.#useSource(), () => this.#target.setBooksStatus(IN_USE)]) {
+      const set = await tried(this.#order.clock, use);
+      if (set.kind === 'unavailable') return unanswered(set.reason);
+    }
+    return this.#beginIn(false);
+  }
+
+  /** Empties the new books, whatever time they are folded up to, and begins the first pass. */
+  async #beginIn(isStopped: boolean): Promise<Outcome<Beginning>> {
+    const { clock } = this.#order;
     const purgedAtMs = await purgedAt(this.#source.ledger, clock);
     if (purgedAtMs.kind === 'unavailable') return unanswered(purgedAtMs.reason);
     const purged = await tried(clock, () => this.#target.purge(purgedAtMs.value));
@@ -165,12 +191,12 @@ export class Migration {
     return { sinceMs, startedAtMs: this.#order.clock.nowMs(), after: '' };
   }
 
-  #note(pass: Pass): Promise<Reply<void>> {
+  #note(pass: Pass | typeof GIVEN_UP): Promise<Reply<void>> {
     const status: BooksStatus = {
       kind: 'filling',
       sinceMs: this.#order.clock.nowMs(),
       detail: this.#filling,
-      progress: JSON.stringify(pass),
+      progress: pass === GIVEN_UP ? GIVEN_UP : JSON.stringify(pass),
     };
     return tried(this.#order.clock, () => this.#target.setBooksStatus(status));
   }
@@ -260,7 +286,12 @@ export class Migration {
   async #stop(last: Pass): Promise<Outcome<MigrationReport>> {
     const { clock, say } = this.#order;
     const beganMs = clock.monotonicMs();
-    const moved: BooksStatus = { kind: 'moved', sinceMs: clock.nowMs(), detail: this.#names.to };
+    const moved: BooksStatus = {
+      kind: 'moved',
+      sinceMs: clock.nowMs(),
+      detail: this.#names.to,
+      progress: this.#sourceDetail,
+    };
     const frozen = await tried(clock, () => this.#source.ledger.setBooksStatus(moved));
     if (frozen.kind === 'unavailable') return unanswered(frozen.reason);
     say('the stop begins: gateways accept payments and send none');
@@ -335,11 +366,15 @@ export class Migration {
     return ok({ difference, count: here.count });
   }
 
-  /** The old books are used again. */
+  /** The old books are used again. The new ones note it first, so that no later run continues with what they have. */
   async #giveUp(lines: readonly string[]): Promise<Outcome<never>> {
-    const inUse = { kind: 'in-use', sinceMs: 0, detail: '' } as const;
-    const set = await tried(this.#order.clock, () => this.#source.ledger.setBooksStatus(inUse));
-    const end = set.kind === 'ok' ? 'are in use again' : `are still frozen: ${set.reason}`;
-    return failed(...lines, `the old books ${end}`);
+    const noted = await this.#note(GIVEN_UP);
+    const set = noted.kind === 'ok' ? await tried(this.#order.clock, () => this.#useSource()) : noted;
+    if (set.kind === 'unavailable') return failed(...lines, `the old books are still frozen: ${set.reason}`);
+    return failed(...lines, 'the old books are in use again; run the same command to begin anew');
+  }
+
+  #useSource(): Promise<Reply<void>> {
+    return this.#source.ledger.setBooksStatus({ ...IN_USE, detail: this.#sourceDetail });
   }
 }

@@ -5,6 +5,7 @@ import {
   ok,
   type ProcessorTotals,
   type Reply,
+  SUM_TOO_LARGE,
   unavailable,
 } from '../ledger/ledger.ts';
 
@@ -59,6 +60,7 @@ export function totalsUntil(
 ): Promise<Reply<ProcessorTotals[]>> {
   return tried(clock, async () => {
     const reply = await ledger.summary(-Infinity, toMs);
+    if (reply.kind === 'too-large') return unavailable(SUM_TOO_LARGE);
     return reply.kind === 'too-fine' ? unavailable('the books are folded beyond this moment') : reply;
   });
 }

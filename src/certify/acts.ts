@@ -80,8 +80,8 @@ export function after(delayMs: number, act: Act): Act {
 
 // How the processor's own answer arrives.
 
-/** The processor's answer, written by `write`. */
-export function told(write: (exchange: Exchange, truth: Answer) => void | Promise<void>): Act {
+/** The processor's answer, passed on by `write`. */
+export function relayed(write: (exchange: Exchange, truth: Answer) => void | Promise<void>): Act {
   return async (exchange) => {
     const truth = await exchange.forward();
     await write(exchange, truth);
@@ -89,7 +89,7 @@ export function told(write: (exchange: Exchange, truth: Answer) => void | Promis
 }
 
 export function delayed(delayMs: number): Act {
-  return told(async (exchange, truth) => {
+  return relayed(async (exchange, truth) => {
     await exchange.wait(delayMs);
     exchange.write(answerText(truth));
   });
@@ -97,7 +97,7 @@ export function delayed(delayMs: number): Act {
 
 /** The first `share` of the answer, then `end`. */
 export function cutAt(share: (truth: Answer) => number, end: Act): Act {
-  return told(async (exchange, truth) => {
+  return relayed(async (exchange, truth) => {
     exchange.write(answerText(truth).slice(0, share(truth)));
     await end(exchange);
   });
@@ -105,7 +105,7 @@ export function cutAt(share: (truth: Answer) => number, end: Act): Act {
 
 /** A few bytes at a time. */
 export function dripped(pieceCount: number, pauseMs: number): Act {
-  return told(async (exchange, truth) => {
+  return relayed(async (exchange, truth) => {
     const text = answerText(truth);
     const size = Math.ceil(text.length / pieceCount);
     for (let at = 0; at < text.length; at += size) {
@@ -115,13 +115,13 @@ export function dripped(pieceCount: number, pauseMs: number): Act {
   });
 }
 
-export const chunked: Act = told((exchange, truth) =>
+export const chunked: Act = relayed((exchange, truth) =>
   exchange.write(`${chunkedHeadText(truth)}${chunksOf(truth.body)}`),
 );
 
 /** The right body under another `Content-Length`. */
 export function misMeasured(byBytes: number): Act {
-  return told((exchange, truth) => {
+  return relayed((exchange, truth) => {
     const length = Math.max(0, Buffer.byteLength(truth.body) + byBytes);
     exchange.write(`${headText(truth, length)}${truth.body}`);
   });
@@ -129,7 +129,7 @@ export function misMeasured(byBytes: number): Act {
 
 /** The answer with other headers before its own. */
 export function withHeaders(headers: Readonly<Record<string, string>>): Act {
-  return told((exchange, truth) =>
+  return relayed((exchange, truth) =>
     exchange.write(answerText({ ...truth, headers: { ...truth.headers, ...headers } })),
   );
 }

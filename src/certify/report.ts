@@ -1,6 +1,6 @@
 import { PROMISES, type PromiseName, type SituationResult } from './promise.ts';
 
-/** What came of all situations. Printed as JSON, this is the output of `--json`. */
+/** The results of all situations. Printed as JSON, this is the output of `--json`. */
 export interface Report {
   readonly contract: string;
   readonly against: string;

@@ -39,7 +39,7 @@ const CONNECTION_COUNT = 16;
 /** A pending charge is waited for this often. */
 const PENDING_LOOKS = 100;
 
-/** Runs one situation with a gateway of its own, and judges what came of it. */
+/** Runs one situation with a gateway of its own, and judges its outcome. */
 export async function run(situation: Situation, parts: TrialParts): Promise<SituationResult> {
   const trial = new Trial(situation, parts);
   return trial.run();

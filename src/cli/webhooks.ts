@@ -4,7 +4,7 @@ import { parseTimestamp } from '../core/time-window.ts';
 import { command, DONE, examples, FAILED, timestamp } from './command.ts';
 
 export const webhooks = command('webhooks')
-  .summary('list the endpoints that are told of events, enable one again, or repeat events')
+  .summary('list the endpoints that get events, enable one again, or repeat events')
   .description(
     'Looks at the ledger of LEDGER_URL for how far the endpoints in WEBHOOKS_FILE are, and changes it. Gateways may run ' +
       'meanwhile. See docs/webhooks.md.',

@@ -189,7 +189,7 @@ export const PROCESSORS_FILE = mapping({
   },
 });
 
-/** What a processor gets that the file does not say. */
+/** What a processor gets if the file does not say otherwise. */
 export interface ProcessorDefaults {
   readonly callLimit: number;
   readonly timeoutMs: number;

@@ -409,7 +409,7 @@ export const SECTIONS = {
       min: 1200,
       max: 600_000,
       about:
-        'How long a payment with an unknown outcome stays with its processor before a 404 there releases it; at least `PROCESSOR_TIMEOUT_MS` + `LEASE_MS`.',
+        'How long a payment with an unknown outcome stays with its processor before a 404 there releases it; at least `PROCESSOR_TIMEOUT_MS` + `LEASE_MS`. After `kill -9` it alone bounds how late the kernel may still deliver a request.',
     }),
     BACKOFF_BASE_MS: integer({
       field: 'backoff.baseMs',

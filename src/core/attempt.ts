@@ -1,5 +1,5 @@
 /**
- * What the books say about each attempt to have a payment charged: why its processor was chosen, and what came of it. Both
+ * What the books say about each attempt to have a payment charged: why its processor was chosen, and how it ended. Both
  * are stored by their position here, so these lists only grow at their end.
  */
 
@@ -22,7 +22,7 @@ export const ATTEMPT_REASONS = [
 export type AttemptReason = (typeof ATTEMPT_REASONS)[number];
 
 /**
- * | outcome        | what came of it                                                             | charged |
+ * | outcome        | how the attempt ended                                                       | charged |
  * |----------------|-----------------------------------------------------------------------------|---------|
  * | unknown        | there is no outcome yet, or the books do not say                            | perhaps |
  * | charged        | the processor has answered that it charged the payment                      | yes     |
@@ -61,7 +61,7 @@ export interface Attempt {
 
 /** What the books say about the attempts of a payment. */
 export interface Story {
-  /** Of the latest attempt, whose processor and time the entry has. */
+  /** Why the latest attempt was made. The entry has its processor and time. */
   readonly why: AttemptReason;
   readonly outcome: AttemptOutcome;
   /** The attempts before it, oldest first: the last of them, up to `EARLIER_ATTEMPTS_MAX`. */
@@ -77,7 +77,7 @@ export const EARLIER_ATTEMPTS_MAX = 8;
 const REASON_BITS = 3;
 const OUTCOME_BITS = 4;
 
-/** Why and what came of it, in seven bits of a byte. */
+/** The reason and the outcome of an attempt, in seven bits of a byte. */
 export function storyCode(why: AttemptReason, outcome: AttemptOutcome): number {
   return (ATTEMPT_OUTCOMES.indexOf(outcome) << REASON_BITS) | ATTEMPT_REASONS.indexOf(why);
 }

@@ -1,4 +1,4 @@
-/** What has come of a command, or of a part of one. */
+/** The result of a command, or of a part of one. */
 export type Outcome<T> = { readonly kind: 'ok'; readonly value: T } | Failed;
 
 export interface Failed {

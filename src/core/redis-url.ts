@@ -73,7 +73,7 @@ export function addressOf(url: string): string {
   return new URL(url).host;
 }
 
-/** What names the same ledger: hosts, ports and database or master, without the account. */
+/** What identifies a ledger: hosts, ports and database or master, without the account. */
 export function nameOf(place: RedisPlace): string {
   switch (place.kind) {
     case 'server': {

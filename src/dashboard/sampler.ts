@@ -1,16 +1,17 @@
 import assert from 'node:assert';
 import type { Clock } from '../core/clock.ts';
 import type { Terms } from '../core/terms.ts';
-import type {
-  FeeTotals,
-  Ledger,
-  OwnerRecord,
-  ProcessorPayments,
-  ProcessorTotals,
-  Reply,
+import {
+  type FeeTotals,
+  type Ledger,
+  type NoSum,
+  type OwnerRecord,
+  type ProcessorPayments,
+  type ProcessorTotals,
+  type Reply,
+  SUM_TOO_LARGE,
 } from '../ledger/ledger.ts';
 import type { ProcessorControls } from '../ledger/processor-controls.ts';
-import type { TooFine } from '../ledger/retention.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
@@ -357,7 +358,8 @@ function feesOf(processor: string, fees: readonly FeeTotals[]) {
   return fees.filter(({ name }) => name === processor).map(({ name: _, ...each }) => each);
 }
 
-function reasonOf(reply: Reply<unknown> | TooFine): string | null {
+function reasonOf(reply: Reply<unknown> | NoSum): string | null {
+  if (reply.kind === 'too-large') return SUM_TOO_LARGE;
   return reply.kind === 'unavailable' ? reply.reason.slice(0, REASON_LIMIT) : null;
 }
 

@@ -21,7 +21,7 @@ export function checkKeys({ apiKeys, paymentsAccess, listen }: Settings, nowMs: 
       ? [
           warn(
             'keys',
-            'PAYMENTS_ACCESS=open: whoever reaches the port may pay',
+            'PAYMENTS_ACCESS=open: every client that reaches the port may post payments',
             'make sure that something in front of it decides who may, or set API_KEYS_FILE',
           ),
         ]

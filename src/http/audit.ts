@@ -5,10 +5,10 @@ import type { Log } from '../core/log.ts';
 import { errorReason } from '../core/reason.ts';
 import { startThread } from '../core/thread.ts';
 import { parseWindow, type Window } from '../core/time-window.ts';
-import { tooFineReason } from '../ledger/retention.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
 import type { Keyring } from './keyring.ts';
+import { noSumProblem } from './no-sum.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
@@ -37,6 +37,7 @@ const HEAP_LIMIT_MB = 64;
  * | 400 `unknown-parameter` | the query has any other parameter                                           |
  * | 401, 403, 404           | `src/http/access.ts`                                                        |
  * | 422 `window-too-fine`   | a bound is finer than what the books know of a time older than RETENTION    |
+ * | 422 `sum-too-large`     | a sum of the window is too large to be exact                                |
  * | 429 `audit-running`     | this instance is already running an audit                                   |
  * | 503 `audit-failed`      | the thread of the audit died, or could not start                            |
  * | 503 `ledger-unavailable`| the ledger does not answer                                                  |
@@ -92,9 +93,9 @@ function runAudit(exchange: Exchange, task: AuditTask, sharedState: SharedState,
 function respond(exchange: Exchange, result: AuditMessage | null): void {
   if (result === null) refuse(exchange, problem('audit-failed'));
   else if (result.kind === 'report') exchange.end('200 OK', FRESH_JSON_HEADERS, result.json);
-  else if (result.kind === 'too-fine')
-    refuse(exchange, problem('window-too-fine', { field: result.bound, detail: tooFineReason(result) }));
-  else refuse(exchange, problem('ledger-unavailable', { detail: result.reason }));
+  else if (result.kind === 'unavailable')
+    refuse(exchange, problem('ledger-unavailable', { detail: result.reason }));
+  else refuse(exchange, noSumProblem(result));
 }
 
 /** Null when `payments` is invalid. */

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import type { Clock } from '../core/clock.ts';
+import { type Clock, within } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import type { CallbackReaders } from './callbacks.ts';
@@ -7,6 +7,9 @@ import { HttpWorker } from './http-worker.ts';
 import { HttpThread } from './thread.ts';
 import { createApp, type Listened, listen, type WebApp } from './uws.ts';
 import { warmUpHttp } from './warm-up.ts';
+
+/** How long the other threads may take to end if one cannot open. */
+const GIVE_UP_MS = 2000;
 
 /** The HTTP side of an instance: this thread alone, or several threads that share the port. */
 export interface HttpServer {
@@ -41,7 +44,7 @@ class SharedPortServer implements HttpServer {
   readonly #workers: readonly HttpWorker[];
   readonly #descriptors: readonly number[];
 
-  static async open({ config, shared, onDeath }: HttpServerParts): Promise<SharedPortServer> {
+  static async open({ config, shared, clock, onDeath }: HttpServerParts): Promise<SharedPortServer> {
     const workers: HttpWorker[] = [];
     try {
       for (let index = 0; index < config.httpThreadCount; index++) {
@@ -50,7 +53,7 @@ class SharedPortServer implements HttpServer {
       const descriptors = await Promise.all(workers.map(({ descriptor }) => descriptor));
       return new SharedPortServer(config, workers, descriptors);
     } catch (error) {
-      await Promise.all(workers.map((worker) => worker.terminate()));
+      await within(clock, GIVE_UP_MS, Promise.all(workers.map((worker) => worker.close())));
       throw error;
     }
   }

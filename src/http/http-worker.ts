@@ -39,16 +39,11 @@ export class HttpWorker {
     });
   }
 
-  /** Waits until the thread has closed its connections. */
+  /** Waits until the thread has opened and closed everything: LMDB never gives up the lock of one that is cut off while it writes. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#worker.postMessage('close');
     await this.#ended;
-    await this.#worker.terminate();
-  }
-
-  async terminate(): Promise<void> {
-    this.#isClosing = true;
     await this.#worker.terminate();
   }
 }

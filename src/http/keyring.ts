@@ -37,7 +37,7 @@ function tooMany(retryAfterSeconds: number): Problem {
 export class Keyring {
   readonly #parts: KeyringParts;
   #keys: ReadonlyMap<string, ApiKey> = new Map();
-  /** Of the keys that have a limit. */
+  /** Keys that have a limit. */
   #buckets: ReadonlyMap<ApiKey, TokenBucket> = new Map();
 
   constructor(parts: KeyringParts) {

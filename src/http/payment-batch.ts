@@ -21,7 +21,7 @@ export function linesOf(body: Uint8Array): Uint8Array[] {
 export interface BatchAnswer {
   /** A line for each line of the batch, in its order. */
   readonly body: string;
-  /** Of the lines that were refused. */
+  /** Why lines were refused, one problem each. */
   readonly problems: readonly Problem[];
 }
 

@@ -29,7 +29,7 @@ interface HoldOrder extends Pick<Action, 'by' | 'why'> {
 }
 
 const WHAT = ['send-again', 'cancel', 'hold', 'release'] as const;
-/** With what clients are told before it, it fits into a reason of the ledger. */
+/** Clients get it behind a prefix; both together fit into a reason of the ledger. */
 const WHY_MAX = 170;
 
 /** Reads the body of `POST /actions`. */

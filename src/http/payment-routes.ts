@@ -8,8 +8,8 @@ import { OutageLog } from '../core/outage-log.ts';
 import { parseWindow } from '../core/time-window.ts';
 import { isUuid, readUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import { isAwaited } from '../ledger/actions.ts';
+import { frozenReason } from '../ledger/books-status.ts';
 import type { Ledger, LedgerEntry, ProcessorTotals } from '../ledger/ledger.ts';
-import { tooFineReason } from '../ledger/retention.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -17,6 +17,7 @@ import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { Access } from './access.ts';
 import type { PaymentDecoder } from './decoder.ts';
 import type { Keyring } from './keyring.ts';
+import { noSumProblem } from './no-sum.ts';
 import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor } from './payment-acceptor.ts';
 import { acceptBatch, linesOf } from './payment-batch.ts';
@@ -50,7 +51,6 @@ export interface PaymentRoutesParts {
   readonly tracer: Tracer;
 }
 
-const NO_SUMMARY = 'The ledger does not answer, or a sum exceeds 2^53 - 1 cents.';
 const JSON_HEADERS = [['Content-Type', 'application/json']] as const;
 const NDJSON_HEADERS = [['Content-Type', 'application/x-ndjson'], NO_STORE] as const;
 /** How many batches one thread reads or accepts at once, so that slow clients cannot fill its memory. */
@@ -272,12 +272,12 @@ export class PaymentRoutes {
     const totals = await this.#parts.ledger.summary(window.fromMs, window.toMs);
     if (totals.kind === 'unavailable') {
       this.#summaryOutage.failed(totals.reason);
-      this.#refuseUnread(exchange, problem('ledger-unavailable', { detail: NO_SUMMARY }));
+      this.#refuseUnread(exchange, problem('ledger-unavailable'));
       return;
     }
     this.#summaryOutage.recovered();
-    if (totals.kind === 'too-fine') {
-      refuse(exchange, problem('window-too-fine', { field: totals.bound, detail: tooFineReason(totals) }));
+    if (totals.kind !== 'ok') {
+      refuse(exchange, noSumProblem(totals));
       return;
     }
     exchange.end('200 OK', FRESH_JSON_HEADERS, summaryJson(totals.value));
@@ -332,6 +332,16 @@ export class PaymentRoutes {
     const unknown = unknownParameter(query, []);
     if (unknown !== null) {
       refuse(exchange, unknown);
+      return;
+    }
+    const status = await ledger.booksStatus();
+    if (status.kind === 'unavailable') {
+      this.#refuseUnread(exchange);
+      return;
+    }
+    const detail = frozenReason(status.value);
+    if (detail !== null) {
+      refuse(exchange, problem('books-not-in-use', { detail }));
       return;
     }
     const purgedAtMs = Math.max(clock.nowMs(), sharedState.purgedAtMs) + 1;

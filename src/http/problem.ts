@@ -224,6 +224,12 @@ const PROBLEMS = {
     title: 'Window too fine',
     detail: 'For times older than RETENTION the books know the totals of whole minutes or hours only.',
   },
+  'sum-too-large': {
+    status: '422 Unprocessable Content',
+    title: 'Sum too large',
+    detail:
+      'A sum exceeds 2^53 - 1 cents, the largest that JSON holds to the cent. Ask for a shorter window.',
+  },
   'audit-running': {
     status: '429 Too Many Requests',
     title: 'Audit running',

@@ -38,7 +38,7 @@ export interface Cancellation {
   readonly correlationId: string;
   /**
    * The amount that was posted; null: cancel it only if the books have it. With an amount it is cancelled even if only the
-   * journal of an instance has it, because no claim of it is granted afterwards.
+   * journal of an instance has it, because the books grant no claim for it afterwards.
    */
   readonly amountCents: number | null;
 }

@@ -19,7 +19,7 @@ export interface BooksStatus {
   readonly sinceMs: number;
   /** Where the books come from or went to, for people. */
   readonly detail: string;
-  /** Where the command that fills the books continues; only it can read this. */
+  /** Where the command that fills or moves the books continues; only it can read this. */
   readonly progress?: string;
 }
 

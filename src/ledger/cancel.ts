@@ -4,8 +4,8 @@ import { assertAmount, assertTime, keptReason } from './commit.ts';
 import type { Ledger, Reply } from './ledger.ts';
 
 /**
- * Cancels payments that were not dispatched. It needs no owner: the books decide between it and a claim, and instances learn
- * of it when they claim. `unavailable`: some may have been cancelled, and repeating it is harmless. The replies are in the
+ * Cancels payments that were not dispatched. It needs no owner: the books decide between it and a claim, and an instance
+ * gets to know it from the reply to its claim. `unavailable`: some may have been cancelled, and repeating it is harmless. The replies are in the
  * order of the payments.
  */
 export function cancel(
@@ -16,7 +16,7 @@ export function cancel(
   return byShard(ledger, payments, (own, shard) => shard.cancel(action, own));
 }
 
-/** What clients are told. Who has cancelled it is in the log of actions. */
+/** What clients get to read. Who has cancelled the payment is in the log of actions. */
 export function cancelReason({ why }: Action): string {
   return keptReason(`cancelled by an operator: ${why}`);
 }

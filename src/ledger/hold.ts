@@ -6,8 +6,8 @@ import { asTemporaryOwner } from './temporary-owner.ts';
 const NAME = 'operator';
 
 /**
- * Holds payments that were not dispatched. It needs no owner: the books decide between it and a claim, and instances learn
- * of it when they claim. `unavailable`: some may be held, and repeating it is harmless. The replies are in the order of the
+ * Holds payments that were not dispatched. It needs no owner: the books decide between it and a claim, and an instance
+ * gets to know it from the reply to its claim. `unavailable`: some may be held, and repeating it is harmless. The replies are in the order of the
  * payments.
  */
 export function hold(

@@ -32,13 +32,13 @@ export interface Ledger {
    * Totals of the settled payments by processor, for `requestedAtMs` within [fromMs, toMs], both inclusive; -Infinity and
    * Infinity leave a side open. The processors that the ledger was opened with come first, in their order, even with
    * zero payments; then all others with payments in the window, in the order in which the books first saw them.
-   * `unavailable` if a sum exceeds 2^53 - 1 cents, the largest exact sum. `too-fine` if the window begins or ends within
+   * `too-large` if a sum exceeds 2^53 - 1 cents, the largest exact sum. `too-fine` if the window begins or ends within
    * folded time, and not at the start or end of a unit that is left there.
    */
   summary(fromMs: number, toMs: number): Promise<SummaryReply>;
   /**
    * Totals of the settled payments by processor and by the fee at which each settled, by name and then by fee. What was
-   * restored from other books is not in here, unless `restoreFees` put it there. `unavailable` as for a summary.
+   * restored from other books is not in here, unless `restoreFees` put it there. `unavailable` also if a sum is too large.
    */
   fees(): Promise<Reply<FeeTotals[]>>;
   /** Replaces these totals by those of other books, whose payments were restored here. */
@@ -258,13 +258,27 @@ export function unavailable(reason: string): Reply<never> {
   return { kind: 'unavailable', reason };
 }
 
-export type SummaryReply = Reply<ProcessorTotals[]> | TooFine;
+/** Why books that can be read have no sum of a window. Another window may have one. */
+export type NoSum = TooFine | { readonly kind: 'too-large' };
 
-/** The reply to a summary. A float sum that has left the exact range stays out of it, so one check at the end is enough. */
-export function exactly<T extends ProcessorTotals>(totals: T[]): Reply<T[]> {
-  if (totals.every(({ amountCents }) => Number.isSafeInteger(amountCents))) return ok(totals);
-  return unavailable('a sum exceeds 2^53 - 1 cents, the largest exact sum');
+export type SummaryReply = Reply<ProcessorTotals[]> | NoSum;
+
+/** A float sum that has left the exact range stays out of it, so one check at the end is enough. */
+function areExact(totals: readonly ProcessorTotals[]): boolean {
+  return totals.every(({ amountCents }) => Number.isSafeInteger(amountCents));
 }
+
+/** The reply to a summary. */
+export function summed(totals: ProcessorTotals[]): SummaryReply {
+  return areExact(totals) ? ok(totals) : { kind: 'too-large' };
+}
+
+/** The reply to a question about all time, for which there is no shorter window. */
+export function exactly<T extends ProcessorTotals>(totals: T[]): Reply<T[]> {
+  return areExact(totals) ? ok(totals) : unavailable(SUM_TOO_LARGE);
+}
+
+export const SUM_TOO_LARGE = 'a sum exceeds 2^53 - 1 cents, the largest exact sum';
 
 export interface BooksSize {
   readonly payments: number;
@@ -422,8 +436,12 @@ export interface RestoredEntry extends Omit<LedgerEntry, 'owner' | 'processorNam
  * | restored  | the books did not know it, or less than this: now they have it                                     |
  * | known     | the books have it, or know more of it than this; nothing changed                                   |
  * | different | the books contradict it: another amount, or another end; nothing changed                           |
+ * | uncounted | written, but its charge is not counted: it is of folded time, so that the totals may have it       |
+ * | forgotten | it is open and of folded time, so that the books may have finished and forgotten it; nothing changed |
+ *
+ * Books that are being filled (`books-status.ts`) have nothing of their own: they never answer the last two.
  */
-export type RestoreReply = 'restored' | 'known' | 'different';
+export type RestoreReply = 'restored' | 'known' | 'different' | 'uncounted' | 'forgotten';
 
 /** A payment that was settled or rejected: the entry as it was then. */
 export interface PaymentEvent {

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { EARLIER_ATTEMPTS_MAX, type Story } from '../core/attempt.ts';
 import { isOpen, type PaymentStatus } from '../core/payment.ts';
 import { isAwaited } from './actions.ts';
+import type { BooksStatus } from './books-status.ts';
 import { assertAmount, assertProcessor, assertTime } from './commit.ts';
 import type { LedgerEntry, RestoredEntry } from './ledger.ts';
+import type { Folded } from './retention.ts';
 
 export const RESTORING_OWNER_GONE = 'the owner of restored entries has been taken over';
 
@@ -43,6 +45,25 @@ export function restoreDecision(
   }
   if (RANKS[known.status] > RANKS[given.status]) return 'known';
   return isOpen(known) && isFrozen ? 'advance' : 'different';
+}
+
+/**
+ * What becomes of an entry whose id the books do not have. Books that are folded may have had it, and have forgotten it since:
+ * then their totals have its charge already, and to open it again would be to send it again. Books that are being filled have
+ * nothing of their own.
+ *
+ * The same rules are in `functions/restore.lua`.
+ */
+export function unknownDecision(
+  given: Pick<LedgerEntry, 'status' | 'amountCents' | 'acceptedAtMs' | 'requestedAtMs'>,
+  { secondsMs }: Folded,
+  { kind }: BooksStatus,
+): 'restored' | 'uncounted' | 'forgotten' {
+  const { status, acceptedAtMs, requestedAtMs } = given;
+  if (kind === 'filling') return 'restored';
+  if (status === 'settled') return requestedAtMs < secondsMs ? 'uncounted' : 'restored';
+  const isOld = Math.max(acceptedAtMs, requestedAtMs) < secondsMs;
+  return isOpen(given) && !isAwaited(given) && isOld ? 'forgotten' : 'restored';
 }
 
 /** The part of a restored entry's story that a ledger stores: an open payment has no outcome yet. */

@@ -63,6 +63,12 @@ export function tooFine(fromMs: number, toMs: number, folded: Folded): TooFine |
   return null;
 }
 
+/** The first end of a window, from `toMs` on, for which books with this `folded` know an exact sum. */
+export function exactEndMs(toMs: number, folded: Folded): number {
+  const unit = finestUnit(toMs, folded);
+  return unitStartMs(unit, toMs) + (UNIT_SPANS_MS[unit] as number) - 1;
+}
+
 /** Which bound is wrong and which would do, in sentences for people. */
 export function tooFineReason({ bound, folded: { secondsMs, minutesMs } }: TooFine): string {
   const place =

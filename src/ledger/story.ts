@@ -7,13 +7,13 @@ import {
 } from '../core/attempt.ts';
 import type { Claim, LedgerEntry } from './ledger.ts';
 
-/** All attempts that the books tell of, oldest first. */
+/** All attempts that the books know, oldest first. */
 export function attemptsOf({ story, processorName, requestedAtMs }: LedgerEntry): Attempt[] {
   const { why, outcome, earlier } = story;
   return processorName === null ? [...earlier] : [...earlier, { processorName, requestedAtMs, why, outcome }];
 }
 
-/** The outcome of the latest attempt in the books, which this claim ends: the one that it tells of, or one never sent. */
+/** The outcome of the latest attempt in the books, which this claim ends: the one that it reports, or one never sent. */
 export function endedOutcome({ before }: Pick<Claim, 'before'>, lastRequestedAtMs: number): AttemptOutcome {
   if (before === undefined || before.outcome === 'unknown') return 'unknown';
   return before.requestedAtMs === lastRequestedAtMs ? before.outcome : 'not-sent';

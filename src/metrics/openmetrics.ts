@@ -10,7 +10,7 @@ export const CONTENT_TYPES: Readonly<Record<Format, string>> = {
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Samples of one metric, told apart by their labels. */
+/** Samples of one metric, which differ in their labels. */
 export type Family = SimpleFamily | HistogramFamily;
 
 export interface SimpleFamily {

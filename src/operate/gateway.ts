@@ -14,7 +14,7 @@ interface Asked {
   readonly body?: string;
 }
 
-/** Asks a gateway, and returns the text of a success. What else it answers, or that it does not, is told in a sentence. */
+/** Asks a gateway, and returns the text of a success. A refusal or a missing answer becomes a sentence. */
 export async function askGateway(
   { url, token }: GatewayAddress,
   { method = 'GET', path, body }: Asked,

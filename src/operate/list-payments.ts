@@ -22,7 +22,7 @@ const PAGE_MAX = 500;
 const TRIES = 5;
 const TRY_AGAIN_MS = 1000;
 
-/** Implements `dinossauro payments`. False: it failed, and the reason was told. */
+/** Implements `dinossauro payments`. False: it failed, and has said why. */
 export async function listPayments(order: PaymentsOrder, surroundings: Surroundings): Promise<boolean> {
   const { print, complain } = surroundings;
   const show = shower(order.format, print);

@@ -146,7 +146,8 @@ export class UnprovenSource implements Source {
     const written = await asTemporaryOwner(shard, { instanceId, name: 'adoption' }, clock.nowMs(), (owner) =>
       shard.restoreEntries(owner, [entry]),
     );
-    if (written.kind === 'unavailable') return 'try-again';
+    // One that is pending there may be too old for the books to open it: it is not sent while the processor has it.
+    if (written.kind === 'unavailable' || written.value[0] === 'forgotten') return 'try-again';
     log.info(
       { correlationId, processor },
       'a payment that the restored books lacked is at its processor already',

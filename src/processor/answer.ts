@@ -1,7 +1,7 @@
 import type { Contract, ContractPayment, ContractResponse } from './contract.ts';
 import type { Response } from './http1/call.ts';
 import { readLine } from './json-body.ts';
-import type { Health, LookUpOutcome, PayOutcome, ToldTotals } from './processor.ts';
+import type { Health, LookUpOutcome, PayOutcome, TotalsOutcome } from './processor.ts';
 
 /**
  * Reads responses by a contract. What no contract may decide is decided here: a request that was not sent, and a
@@ -50,7 +50,7 @@ export function healthOf(contract: Contract, response: Response, nowMs: number):
 }
 
 /** The totals that the processor reports; unknown if the contract has no such route. */
-export function totalsOf(contract: Contract, response: Response, nowMs: number): ToldTotals {
+export function totalsOf(contract: Contract, response: Response, nowMs: number): TotalsOutcome {
   const { totals } = contract;
   if (totals === undefined) return { kind: 'unknown', reason: 'the contract has no totals route' };
   return read(response, nowMs, (answer) => totals.read(answer));

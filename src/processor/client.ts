@@ -14,7 +14,7 @@ import type {
   PayOutcome,
   Processor,
   ProcessorBooks,
-  ToldTotals,
+  TotalsOutcome,
 } from './processor.ts';
 
 export interface HttpProcessorOptions {
@@ -120,7 +120,7 @@ export class HttpProcessor implements Processor, ProcessorBooks {
     );
   }
 
-  async totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals> {
+  async totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<TotalsOutcome> {
     const contract = this.#contract;
     const { totals } = contract;
     if (totals === undefined) return { kind: 'unknown', reason: 'the contract has no totals route' };

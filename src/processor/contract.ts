@@ -1,4 +1,4 @@
-import type { Dispatch, Health, LookUpOutcome, PayOutcome, ToldTotals } from './processor.ts';
+import type { Dispatch, Health, LookUpOutcome, PayOutcome, TotalsOutcome } from './processor.ts';
 
 /**
  * What a processor's API means: how to write each request, and what each answer says about the payment. A contract is
@@ -44,7 +44,7 @@ export interface HealthRoute {
 
 export interface TotalsRoute {
   request(fromMs: number, toMs: number, token: string): ContractRequest;
-  read(response: ContractResponse): ToldTotals;
+  read(response: ContractResponse): TotalsOutcome;
 }
 
 export type ContractPayment = Pick<Dispatch, 'correlationId' | 'amountCents' | 'requestedAtMs'>;

@@ -70,12 +70,12 @@ export interface ProcessorBooks {
    * The totals of payments stamped within [fromMs, toMs], both inclusive, whole and not before the year 1. `token`: its
    * admin token. Never rejects.
    */
-  totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<ToldTotals>;
+  totals(fromMs: number, toMs: number, token: string, timeoutMs: number): Promise<TotalsOutcome>;
   close(): Promise<void>;
 }
 
-export type ToldTotals =
-  | ({ readonly kind: 'told' } & Totals)
+export type TotalsOutcome =
+  | ({ readonly kind: 'reported' } & Totals)
   | { readonly kind: 'denied' }
   | { readonly kind: 'unknown'; readonly reason: string };
 

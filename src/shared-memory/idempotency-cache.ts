@@ -80,7 +80,7 @@ const NONE = -1;
  * | pending   | same amount, not yet committed: its journal write may still fail, so journal this one as well |
  * | same      | same amount, accepted                                                                         |
  * | conflict  | the id was posted with another amount                                                         |
- * | in-ledger | same amount, accepted; what has become of it is in the ledger                                 |
+ * | in-ledger | same amount, accepted; its state is in the ledger                                             |
  */
 export type Reservation = 'new' | 'pending' | 'same' | 'conflict' | 'in-ledger';
 

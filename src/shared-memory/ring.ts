@@ -3,8 +3,8 @@ import { PAYMENT_RECORD_BYTES, PaymentRecord, writePaymentRecord } from './payme
 
 /**
  * The queue from the HTTP threads to the pool threads: bounded, with many producers and consumers, in shared memory,
- * with Atomics only. It follows Dmitry Vyukov's bounded MPMC queue (1024cores.net), where each slot has a sequence
- * number that says whether it is filled.
+ * with Atomics only. It follows Dmitry Vyukov's bounded MPMC queue (1024cores.net), where each slot says for which
+ * turn it is filled.
  *
  * | offset        | bytes | field      | type | who writes          | memory order                               |
  * |---------------|-------|------------|------|---------------------|--------------------------------------------|
@@ -13,12 +13,13 @@ import { PAYMENT_RECORD_BYTES, PaymentRecord, writePaymentRecord } from './payme
  * | 128           | 4     | taken      | i32  | both, add           | seq-cst                                    |
  * | 192           | 4     | sleepers   | i32  | consumers, add      | seq-cst                                    |
  * | 196           | 4     | wakes      | i32  | producers, add      | seq-cst; consumers wait on it              |
- * | 256 + 64s     | 4     | sequence   | u32  | producer            | seq-cst; publishes the rest of the slot    |
- * | 256 + 64s + 4 | 4     | journalRef | u32  | producer            | plain, before `sequence`                   |
- * | 256 + 64s + 8 | 56    | payment    | u8   | producer            | plain, before `sequence`                   |
+ * | 256 + 64s     | 4     | lap        | u32  | producer            | seq-cst; publishes the rest of the slot    |
+ * | 256 + 64s + 4 | 4     | journalRef | u32  | producer            | plain, before `lap`                        |
+ * | 256 + 64s + 8 | 56    | payment    | u8   | producer            | plain, before `lap`                        |
  *
- * Tickets count pushes, modulo 2^32. Ticket t uses slot s = t mod capacity, whose `sequence` becomes t + 1 when its
- * payment is published. Tail, head and taken are written most, so each has its own cache line.
+ * Tickets count pushes, modulo 2^32. Ticket t uses slot s = t mod capacity, whose `lap` becomes ⌊t / capacity⌋ + 1 when
+ * its payment is published. No lap is 0, so fresh memory is a ring of empty slots, and takes no room before it is used.
+ * Tail, head and taken are written most, so each has its own cache line.
  *
  *        head                 tail                taken = payments queued + places reserved and not yet pushed
  *          │ published         │  free              reserve   taken + 1, if that is within capacity
@@ -42,7 +43,7 @@ const HEADER_BYTES = 256;
 
 const SLOT_BYTES = 64;
 const SLOT_WORDS = SLOT_BYTES / 4;
-const FIRST_SEQUENCE = HEADER_BYTES / 4;
+const FIRST_LAP = HEADER_BYTES / 4;
 const REF = 4;
 const PAYMENT = 8;
 assert.ok(WAKES * 4 < HEADER_BYTES);
@@ -62,6 +63,7 @@ export class Ring {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   readonly #mask: number;
+  readonly #lapShift: number;
 
   /** `firstTicket`, u32, is the first ticket: tests start close to where tickets wrap. */
   static allocate(capacity: number, firstTicket = 0): SharedArrayBuffer {
@@ -71,11 +73,6 @@ export class Ring {
     const words = new Int32Array(buffer);
     words[TAIL] = firstTicket;
     words[HEAD] = firstTicket;
-    // Each slot starts as the lap before would have left it. With zeros, a slot would look filled where tickets wrap.
-    for (let turn = 0; turn < capacity; turn++) {
-      const ticket = firstTicket + turn;
-      words[FIRST_SEQUENCE + (ticket & (capacity - 1)) * SLOT_WORDS] = ticket + 1 - capacity;
-    }
     return buffer;
   }
 
@@ -86,6 +83,7 @@ export class Ring {
     this.#bytes = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
     this.#mask = this.capacity - 1;
+    this.#lapShift = Math.log2(this.capacity);
   }
 
   /** The number of payments in the queue. For gauges: it may change at any time. */
@@ -129,7 +127,7 @@ export class Ring {
     const offset = HEADER_BYTES + slot * SLOT_BYTES;
     this.#view.setUint32(offset + REF, journalRef, true);
     writePaymentRecord(this.#view, this.#bytes, offset + PAYMENT, id, amountCents, acceptedAtMs, trace);
-    Atomics.store(words, FIRST_SEQUENCE + slot * SLOT_WORDS, (ticket + 1) | 0);
+    Atomics.store(words, FIRST_LAP + slot * SLOT_WORDS, this.#lapOf(ticket));
   }
 
   /** When the oldest payment in the queue was accepted, wall clock in ms; null if the queue is empty. For gauges. */
@@ -139,7 +137,7 @@ export class Ring {
     for (;;) {
       const head = Atomics.load(words, HEAD);
       const slot = head & this.#mask;
-      if (Atomics.load(words, FIRST_SEQUENCE + slot * SLOT_WORDS) !== ((head + 1) | 0)) return null;
+      if (!this.#isFilled(head)) return null;
       seen.read(this.#view, this.#bytes, HEADER_BYTES + slot * SLOT_BYTES + PAYMENT);
       // The slot at the head is never written. If the head has moved, what was read may be from two payments.
       if (Atomics.load(words, HEAD) === head) return seen.acceptedAtMs;
@@ -152,7 +150,7 @@ export class Ring {
     for (;;) {
       const head = Atomics.load(words, HEAD);
       const slot = head & this.#mask;
-      if (Atomics.load(words, FIRST_SEQUENCE + slot * SLOT_WORDS) === ((head + 1) | 0)) {
+      if (this.#isFilled(head)) {
         const offset = HEADER_BYTES + slot * SLOT_BYTES;
         into.journalRef = this.#view.getUint32(offset + REF, true);
         into.read(this.#view, this.#bytes, offset + PAYMENT);
@@ -214,8 +212,16 @@ export class Ring {
    * sleeper had announced itself, so its producer wakes the sleeper.
    */
   #hasNext(): boolean {
-    const head = Atomics.load(this.#words, HEAD);
-    const sequence = Atomics.load(this.#words, FIRST_SEQUENCE + (head & this.#mask) * SLOT_WORDS);
-    return sequence === ((head + 1) | 0);
+    return this.#isFilled(Atomics.load(this.#words, HEAD));
+  }
+
+  /** Whether the payment of this ticket is published. */
+  #isFilled(ticket: number): boolean {
+    return Atomics.load(this.#words, FIRST_LAP + (ticket & this.#mask) * SLOT_WORDS) === this.#lapOf(ticket);
+  }
+
+  /** A signed word, as Atomics read it. */
+  #lapOf(ticket: number): number {
+    return ((ticket >>> this.#lapShift) + 1) | 0;
   }
 }

@@ -38,7 +38,7 @@ export type BooksOpening =
   /** One line, without the path. */
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Opens the books at `path`, creating file and directory if missing. `complain` is told why a write failed. */
+/** Opens the books at `path`, creating file and directory if missing. `complain` gets the reason of a failed write. */
 export function openBooks(path: string, complain: (reason: string) => void): BooksOpening {
   try {
     // Checked first, since opening a pipe would block until the other end is opened.

@@ -6,7 +6,7 @@ const TIMEOUT_MS = 5000;
 /** Further callbacks are dropped, as some are by every real processor. */
 const IN_FLIGHT_LIMIT = 100;
 
-/** Posts JSON to `url`. Whatever comes of it is ignored, and nothing is sent twice. */
+/** Posts JSON to `url`. A failure is ignored, and nothing is sent twice. */
 export class Callback {
   readonly #url: string;
   #inFlight = 0;

@@ -45,7 +45,7 @@ export type TwinServed =
 
 /** A simulated processor that is being served: the other side of a shipped contract. */
 export interface Twin {
-  /** Of a TCP address: `http://host:port`. */
+  /** `http://host:port`, if it listens on TCP. */
   readonly url: string;
   readonly address: Address;
   /** What it has charged. */

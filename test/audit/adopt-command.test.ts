@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,9 +7,10 @@ import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { Journal } from '../../src/journal/writer.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { id } from '../ledger/samples.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 test('a payment that is in the journal, twice, and in the file is looked up once', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'suspects-'));
+  const directory = temporaryDirectory();
   const journalDir = join(directory, 'journal');
   mkdirSync(journalDir);
   const journal = new Journal({
@@ -43,7 +43,6 @@ test('a payment that is in the journal, twice, and in the file is looked up once
     ]);
   } finally {
     await journal.close();
-    rmSync(directory, { recursive: true, force: true });
   }
 });
 

@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { open } from 'lmdb';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,13 +9,16 @@ import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { entryKey } from '../../src/ledger/lmdb/records.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
-import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
 import { scatteredId } from '../../src/ledger/redis/records.ts';
 import { hashKeyOf } from '../ledger/redis/hash-key.ts';
+import { openRedis } from '../ledger/redis/open-redis.ts';
 import { operate } from '../ledger/redis/operate.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { claimOf, must, settlementOf } from '../ledger/samples.ts';
-import { idOf, LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site.ts';
+import { idOf } from '../payment-id.ts';
+import { ADMIN_TOKEN } from '../simulated/serve-simulated.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { LONG_AGO_MS, NAMES, NOW_MS, Site, type SiteOptions } from './site.ts';
 
 /** A ledger of one kind, and a way to remove a payment from its books behind its back. */
 interface Kind {
@@ -38,7 +39,7 @@ function memoryKind(): Kind {
 }
 
 function lmdbKind(): Kind {
-  const path = mkdtempSync(join(tmpdir(), 'audit-'));
+  const path = temporaryDirectory();
   return {
     name: 'LMDB',
     open: (processorNames = NAMES) => LmdbLedger.open(path, { processorNames, clock: systemClock }),
@@ -68,11 +69,7 @@ function redisKind(): Kind {
     name: 'Redis',
     open: async (processorNames = NAMES) => {
       const { url } = await running();
-      return RedisLedger.open(url, {
-        processorNames,
-        clock: systemClock,
-        random: Math.random,
-      });
+      return openRedis(url, { processorNames });
     },
     remove: async (correlationId) => {
       const key = hashKeyOf('{dinossauro}:', correlationId);
@@ -420,7 +417,7 @@ function registerLimits(check: Check): void {
         { kind: 'only-here', state: 'wrong', correlationId: idOf(2), there: [] },
       ]);
     },
-    { tokens: ['a-token', undefined] },
+    { tokens: [ADMIN_TOKEN, undefined] },
   );
 
   check(
@@ -430,7 +427,7 @@ function registerLimits(check: Check): void {
         'The totals of `default` could not be read: it refuses its admin token.',
       ]);
     },
-    { tokens: ['another', 'a-token'] },
+    { tokens: ['another', ADMIN_TOKEN] },
   );
 
   check('a processor that does not answer is asked three times, then no more', async (site) => {

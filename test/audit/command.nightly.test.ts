@@ -1,23 +1,21 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AuditOrder, runAudit } from '../../src/audit/command.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
 import { readConfig } from '../../src/config/config.ts';
-import { formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveAudit } from '../../src/http/audit.ts';
 import { createApp } from '../../src/http/uws.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
-import { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import { serve } from '../../src/simulated/server.ts';
+import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serveHere } from '../http/served.ts';
 import { KeptLog } from '../kept-log.ts';
 import { keyringOf } from '../keyring.ts';
 import { must } from '../ledger/samples.ts';
+import { serveSimulated } from '../simulated/serve-simulated.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const ORDER: AuditOrder = {
   from: '',
@@ -44,15 +42,12 @@ interface World {
 }
 
 async function inWorld(use: (world: World) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'ledger');
-  const fee = { units: 5n, scale: 2 };
-  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
-  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (served.kind === 'failed') throw new Error(served.reason);
+  const { processor, url, close } = await serveSimulated();
   const environment = {
     LEDGER_URL: `lmdb:${path}`,
-    PAYMENT_PROCESSOR_URL_DEFAULT: `http://${formatAddress(served.address)}`,
+    PAYMENT_PROCESSOR_URL_DEFAULT: url,
     PROCESSOR_TOKENS: 'default=123',
     ADMIN_TOKEN: TOKEN,
   };
@@ -72,8 +67,7 @@ async function inWorld(use: (world: World) => Promise<void>): Promise<void> {
   try {
     await use({ processor, environment, path, run });
   } finally {
-    served.close();
-    rmSync(directory, { recursive: true });
+    close();
   }
 }
 

@@ -2,32 +2,27 @@ import { Audit, type AuditRequest } from '../../src/audit/audit.ts';
 import { type Lost, OurBooks } from '../../src/audit/our-books.ts';
 import type { AuditProgress } from '../../src/audit/progress.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
-import { formatAddress } from '../../src/core/address.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
 import type { Reply, Shard } from '../../src/ledger/ledger.ts';
 import { HttpProcessor } from '../../src/processor/client.ts';
 import { rinha } from '../../src/processor/contracts/rinha.ts';
-import { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import { type Served, serve } from '../../src/simulated/server.ts';
+import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { must } from '../ledger/samples.ts';
+import { idOf } from '../payment-id.ts';
+import { ADMIN_TOKEN, type ServedProcessor, serveSimulated } from '../simulated/serve-simulated.ts';
 
 export const NAMES = ['default', 'fallback'] as const;
 export const NOW_MS = Date.UTC(2025, 6, 15, 12);
 const SETTLES_WITHIN_MS = 50_000;
 /** Too long ago for a settlement to be pending. */
 export const LONG_AGO_MS = NOW_MS - 600_000;
-const TOKEN = 'a-token';
 const PRICE_CENTS = 1990;
 
 export interface Planted {
   readonly processor?: 0 | 1;
   readonly amountCents?: number;
   readonly requestedAtMs?: number;
-}
-
-export function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${number.toString(16).padStart(12, '0')}`;
 }
 
 export interface SiteOptions {
@@ -39,7 +34,7 @@ export interface SiteOptions {
 export class Site {
   readonly ledger: Shard;
   readonly processors: readonly SimulatedProcessor[];
-  readonly #served: readonly Extract<Served, { kind: 'serving' }>[];
+  readonly #served: readonly ServedProcessor[];
   readonly #clients: readonly HttpProcessor[];
   readonly #options: SiteOptions;
   #owner = 0;
@@ -54,17 +49,8 @@ export class Site {
     use: (site: Site) => Promise<void>,
     options: SiteOptions = {},
   ): Promise<void> {
-    const processors = NAMES.map(() => {
-      const fee = { units: 5n, scale: 2 };
-      return new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: TOKEN });
-    });
-    const served: Extract<Served, { kind: 'serving' }>[] = [];
-    for (const processor of processors) {
-      const each = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-      if (each.kind === 'failed') throw new Error(each.reason);
-      served.push(each);
-    }
-    const site = new Site(ledger, processors, served, options);
+    const served = await Promise.all(NAMES.map(() => serveSimulated()));
+    const site = new Site(ledger, served, options);
     try {
       site.#owner = await must(
         ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, NOW_MS + 86_400_000),
@@ -75,18 +61,12 @@ export class Site {
     }
   }
 
-  private constructor(
-    ledger: Shard,
-    processors: readonly SimulatedProcessor[],
-    served: readonly Extract<Served, { kind: 'serving' }>[],
-    options: SiteOptions,
-  ) {
+  private constructor(ledger: Shard, served: readonly ServedProcessor[], options: SiteOptions) {
     this.ledger = ledger;
-    this.processors = processors;
+    this.processors = served.map(({ processor }) => processor);
     this.#served = served;
     this.#options = options;
-    this.#clients = served.map(({ address }, index) => {
-      const url = `http://${formatAddress(address)}`;
+    this.#clients = served.map(({ url }, index) => {
       const name = NAMES[index] ?? '';
       return new HttpProcessor({
         name,
@@ -154,7 +134,7 @@ export class Site {
   }
 
   audit(request: Partial<AuditRequest> = {}): Promise<Reply<AuditReport> | Lost> {
-    const { tokens = [TOKEN, TOKEN], paymentLimit = 1000 } = this.#options;
+    const { tokens = [ADMIN_TOKEN, ADMIN_TOKEN], paymentLimit = 1000 } = this.#options;
     const clock: Clock = {
       nowMs: () => NOW_MS,
       monotonicMs: systemClock.monotonicMs,

@@ -22,6 +22,7 @@ import {
 } from './sample-books.ts';
 
 const COUNT = 700;
+const NO_COUNTS = { restored: 0, known: 0, different: 0, uncounted: 0, forgotten: 0 };
 
 function exportedFrom(
   target: LedgerTarget,
@@ -65,7 +66,7 @@ test('an export is ordered by time, adds up, and is the same after an import int
 
       assert.equal(await imported(first, inRedis), {
         kind: 'ok',
-        value: { restored: COUNT, known: 0, different: 0 },
+        value: { ...NO_COUNTS, restored: COUNT },
       });
       const second = await exportedFrom(inRedis, directory);
       assert.equal(linesIn(second).slice(1, -1), lines.slice(1, -1));
@@ -173,29 +174,75 @@ function linesOfText(text: string): string[] {
   return text.trimEnd().split('\n');
 }
 
-test('books that hold payments take an import only with --into, and nothing twice', () =>
+test('books that hold payments take an import only with --into, and nothing twice, also what they forget meanwhile', () =>
   inDirectory(async (directory) => {
-    const [source, target] = [lmdb(directory, 'source'), lmdb(directory, 'target')];
-    await withLedger(source, (ledger) => fill(ledger, 300));
-    await withLedger(target, (ledger) => fill(ledger, 50, 1000));
-    const path = await exportedFrom(source, directory);
-    const refused = await imported(path, target);
-    assert.is(refused.kind, 'failed');
-    for (const [restored, known] of [
-      [300, 0],
-      [0, 300],
-    ] as const) {
-      assert.equal(await imported(path, target, { intoExisting: true }), {
-        kind: 'ok',
-        value: { restored, known, different: 0 },
-      });
+    const redis = await RedisServer.start();
+    try {
+      const source = lmdb(directory, 'source');
+      await withLedger(source, (ledger) => fill(ledger, 300));
+      const path = await exportedFrom(source, directory);
+      for (const target of [lmdb(directory, 'target'), { kind: 'redis', url: redis.url } as const]) {
+        await withLedger(target, (ledger) => fill(ledger, 50, 1000));
+        assert.is((await imported(path, target)).kind, 'failed');
+        for (const counts of [{ restored: 300 }, { known: 300 }]) {
+          const value = { ...NO_COUNTS, ...counts };
+          assert.equal(await imported(path, target, { intoExisting: true }), { kind: 'ok', value });
+        }
+        const settled = 300 - 4 + 50;
+        assert.is(await settledIn(target), settled);
+        // A gateway folds the first 100 seconds.
+        const foldedMs = T0_MS - (T0_MS % 60_000) + 120_000;
+        await withLedger(target, async (ledger) => {
+          while (await must(ledger.upkeep(foldedMs + 60_000, 60_000)));
+          assert.is(await must(ledger.find(id(1))), undefined);
+        });
+        const again = await imported(path, target, { intoExisting: true });
+        assert.is(again.kind, 'failed');
+        if (again.kind === 'failed')
+          assert.match(again.lines.join('\n'), /11\d settled payments were not counted/);
+        assert.is(await settledIn(target), settled);
+      }
+    } finally {
+      await redis.stop();
     }
-    const totals = await withLedger(target, (ledger) => must(ledger.summary(-Infinity, Infinity)));
-    assert.is(
-      totals.reduce((sum, { count }) => sum + count, 0),
-      300 - 4 + 50,
-    );
   }));
+
+test('an import that is interrupted continues, into empty books and into others, and counts nothing twice', () =>
+  inDirectory(async (directory) => {
+    const redis = await RedisServer.start();
+    try {
+      const source = lmdb(directory, 'source');
+      await withLedger(source, (ledger) => fill(ledger, 1200));
+      const path = await exportedFrom(source, directory);
+      const interrupted = new Error('interrupted');
+      const onProgress = () => {
+        throw interrupted;
+      };
+      for (const [target, intoExisting] of [
+        [lmdb(directory, 'empty'), false],
+        [{ kind: 'redis', url: redis.url } as const, true],
+      ] as const) {
+        if (intoExisting) await withLedger(target, (ledger) => fill(ledger, 50, 5000));
+        const first = await imported(path, target, { intoExisting, onProgress }).catch(
+          (error: unknown) => error,
+        );
+        assert.is(first, interrupted);
+        const again = await imported(path, target, { intoExisting });
+        assert.is(again.kind, 'ok', JSON.stringify(again));
+        if (again.kind !== 'ok') continue;
+        assert.is(again.value.known + again.value.restored, 1200);
+        assert.ok(again.value.known > 0);
+        assert.is(await settledIn(target), 1200 - 4 + (intoExisting ? 50 : 0));
+      }
+    } finally {
+      await redis.stop();
+    }
+  }));
+
+async function settledIn(target: LedgerTarget): Promise<number> {
+  const totals = await withLedger(target, (ledger) => must(ledger.summary(-Infinity, Infinity)));
+  return totals.reduce((sum, { count }) => sum + count, 0);
+}
 
 test('a payment that the books have with another content is left as it is, and named', () =>
   inDirectory(async (directory) => {

@@ -8,7 +8,7 @@ import type { Shard } from '../../src/ledger/ledger.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { id, must, T0_MS } from '../ledger/samples.ts';
-import { fill, heldIn, holdSome, inDirectory, OPEN, RESERVED, withLedger } from './sample-books.ts';
+import { fill, heldIn, holdSome, inDirectory, OPEN, REJECTED, RESERVED, withLedger } from './sample-books.ts';
 
 const COUNT = 3000;
 const CONTROLS: ProcessorControls = {
@@ -124,6 +124,41 @@ test('what is held stays held, and what is released meanwhile is as in the old b
       ]);
       assert.is(await must(ledger.find(id(COUNT + 1))), undefined);
     });
+  }));
+
+test('a migration that gave up begins anew, whatever has changed in the old books since', () =>
+  inPlaces(async (from, to) => {
+    const inUse = { kind: 'in-use', sinceMs: 0, detail: 'continues another' } as const;
+    await withLedger(from, async (ledger) => {
+      await fill(ledger, 100);
+      await holdSome(ledger, 100);
+      await must(ledger.setBooksStatus(inUse));
+      const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'operator' }, T0_MS));
+      const action = { atMs: T0_MS + 10, by: '', why: 'the card is valid' } as const;
+      let isSentAgain = false;
+      const gaveUp = await migrate(from, to, {
+        say: (line) => {
+          if (isSentAgain || !line.startsWith('pass')) return;
+          isSentAgain = true;
+          const rejected = { correlationId: id(REJECTED), attempts: 1 };
+          void ledger.reopen(owner, { ...action, what: 'send-again' }, [rejected]);
+        },
+      });
+      assert.is(gaveUp.kind, 'failed');
+      if (gaveUp.kind === 'failed') assert.match(gaveUp.lines.join(), /new books differ/);
+      assert.equal(await must(ledger.booksStatus()), inUse);
+      await withLedger(to, async (_, copied) => {
+        assert.equal(await heldIn(copied, 100), [
+          ['held', 100 + RESERVED],
+          ['held', 0],
+        ]);
+      });
+      await must(ledger.release(owner, { ...action, what: 'release' }, [{ correlationId: id(100) }]));
+    });
+    const moved = await migrate(from, to);
+    assert.is(moved.kind, 'ok', JSON.stringify(moved));
+    if (moved.kind === 'ok') assert.is(moved.value.count, 100);
+    await withLedger(to, async (_, ledger) => assert.is(await must(ledger.find(id(100))), undefined));
   }));
 
 test('books that hold payments are not migrated into, nor a ledger into itself', () =>

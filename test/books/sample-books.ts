@@ -66,7 +66,7 @@ export function imported(path: string, target: LedgerTarget, change: Partial<Imp
 /** Numbers of payments in `fill`, by what became of them; the others are settled, every third at `fallback`. */
 export const OPEN = 3;
 export const RESERVED = 5;
-const REJECTED = 7;
+export const REJECTED = 7;
 const CONFLICTING = 11;
 const CANCELLED = 13;
 

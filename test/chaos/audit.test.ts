@@ -1,9 +1,9 @@
-import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { problem } from '../../src/http/problem.ts';
+import { listenLocally } from '../listen-locally.ts';
+import { idOf } from '../payment-id.ts';
 import { Random } from '../sim/random.ts';
 import { Books } from '../system/books.ts';
 import { ProcessorAdmin } from '../system/processor-admin.ts';
@@ -81,13 +81,8 @@ async function serve(answer: (path: string) => unknown): Promise<{ url: string; 
     response.setHeader('Content-Type', body === null ? 'application/problem+json' : 'application/json');
     response.statusCode = body === null ? 404 : 200;
     response.end(body === null ? problem('no-such-payment').body : JSON.stringify(body));
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
-}
-
-function idOf(index: number): string {
-  return `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`;
+  });
+  return { url: `http://127.0.0.1:${await listenLocally(server)}`, server };
 }
 
 function whole(post: Partial<Post>): Post {

@@ -1,6 +1,7 @@
 import { Agent } from 'node:http';
 import { connect } from 'node:net';
 import { exchangeKept } from '../contract/kept.ts';
+import { uuidOf } from '../sim/profiles.ts';
 import type { Random } from '../sim/random.ts';
 import { pause } from '../system/until.ts';
 
@@ -176,9 +177,4 @@ function drops(request: string): string[] {
 function bodyOf({ correlationId }: Paid, amountCents: number): string {
   const digits = String(amountCents).padStart(3, '0');
   return `{"correlationId":"${correlationId}","amount":${digits.slice(0, -2)}.${digits.slice(-2)}}`;
-}
-
-function uuidOf(random: Random): string {
-  const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
 }

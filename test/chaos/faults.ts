@@ -3,9 +3,9 @@ import { pause, until } from '../system/until.ts';
 import { CLUSTER_KINDS } from './cluster-faults.ts';
 import { type Drawn, FAULT_MAX_MS, FAULT_MIN_MS, type Fault, type Kind, type Processors } from './fault.ts';
 import { instanceName, type Lab, type LedgerKind } from './lab.ts';
+import type { Link, LinkFault } from './link.ts';
 import { CONTRACT_KINDS, PROCESSOR_KINDS } from './processor-faults.ts';
 import type { LabProcessor } from './processors.ts';
-import type { Road, Weather } from './road.ts';
 
 /*
  * How long a call may continue after its caller has given up: the instance is suspended while sending (2,000 ms), the
@@ -31,23 +31,23 @@ const KINDS: readonly Kind[] = [
   { name: 'stop Redis', ledger: 'redis', draw: stopRedis },
   { name: 'reload nginx', draw: reloadNginx },
   { name: 'full disk', needsDisk: true, draw: fillDisk },
-  { name: 'link: delay', draw: (random, processors) => road(random, processors, delay(random)) },
+  { name: 'link: delay', draw: (random, processors) => link(random, processors, delay(random)) },
   {
     name: 'link: reset',
-    draw: (random, processors) => road(random, processors, { kind: 'reset', rate: 0.1 }),
+    draw: (random, processors) => link(random, processors, { kind: 'reset', rate: 0.1 }),
   },
-  { name: 'link: cut', draw: (random, processors) => road(random, processors, { kind: 'cut', rate: 0.2 }) },
-  { name: 'link: away', draw: (random, processors) => road(random, processors, { kind: 'away' }) },
-  { name: 'Redis link: delay', ledger: 'redis', draw: (random) => ledgerRoad(random, delay(random)) },
+  { name: 'link: cut', draw: (random, processors) => link(random, processors, { kind: 'cut', rate: 0.2 }) },
+  { name: 'link: away', draw: (random, processors) => link(random, processors, { kind: 'away' }) },
+  { name: 'Redis link: delay', ledger: 'redis', draw: (random) => ledgerLink(random, delay(random)) },
   {
     name: 'Redis link: reset',
     ledger: 'redis',
-    draw: (random) => ledgerRoad(random, { kind: 'reset', rate: 0.05 }),
+    draw: (random) => ledgerLink(random, { kind: 'reset', rate: 0.05 }),
   },
   {
     name: 'Redis link: cut',
     ledger: 'redis',
-    draw: (random) => ledgerRoad(random, { kind: 'cut', rate: 0.05 }),
+    draw: (random) => ledgerLink(random, { kind: 'cut', rate: 0.05 }),
   },
 ];
 
@@ -222,35 +222,35 @@ function fillDisk(random: Random, _processors: Processors, instanceCount: number
   };
 }
 
-function delay(random: Random): Weather {
+function delay(random: Random): LinkFault {
   return { kind: 'delay', delayMs: random.int(20, ROAD_DELAY_MAX_MS / 2) };
 }
 
-function road(random: Random, processors: Processors, weather: Weather): Drawn {
+function link(random: Random, processors: Processors, fault: LinkFault): Drawn {
   const { index, name } = random.pick(processors);
-  return storm(random, `road ${index}`, `to ${name}`, weather, (lab) => lab.roads[index]);
+  return faultOf(random, `link ${index}`, `to ${name}`, fault, (lab) => lab.links[index]);
 }
 
-function ledgerRoad(random: Random, weather: Weather): Drawn {
-  return storm(random, 'ledger road', 'to Redis', weather, (lab) => lab.ledgerRoad);
+function ledgerLink(random: Random, fault: LinkFault): Drawn {
+  return faultOf(random, 'ledger link', 'to Redis', fault, (lab) => lab.ledgerLink);
 }
 
-function storm(
+function faultOf(
   random: Random,
   target: string,
   where: string,
-  weather: Weather,
-  roadOf: (lab: Lab) => Road | null | undefined,
+  fault: LinkFault,
+  linkOf: (lab: Lab) => Link | null | undefined,
 ): Drawn {
   const forMs = random.int(FAULT_MIN_MS, FAULT_MAX_MS);
   return {
     targets: [target],
-    text: `${where}, ${JSON.stringify(weather)}, for ${forMs} ms`,
+    text: `${where}, ${JSON.stringify(fault)}, for ${forMs} ms`,
     async strike(lab) {
-      const stretch = roadOf(lab);
-      await stretch?.setWeather(weather);
+      const link = linkOf(lab);
+      await link?.setFault(fault);
       await pause(forMs);
-      await stretch?.setWeather({ kind: 'clear' });
+      await link?.setFault({ kind: 'none' });
     },
   };
 }

@@ -20,8 +20,8 @@ import { ProcessorAdmin } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
 import type { Entrance } from './clients.ts';
 import { Disk } from './disk.ts';
+import { Link } from './link.ts';
 import { CONTEST, type LabProcessor, processorsFile } from './processors.ts';
-import { Road } from './road.ts';
 import { childrenOf } from './vitals.ts';
 
 export type LedgerKind = 'redis' | 'cluster' | 'lmdb';
@@ -53,9 +53,9 @@ export class Lab {
   readonly gateways: readonly Gateway[];
   readonly processors: readonly ProcessorAdmin[];
   /** Links between the gateways and each processor. */
-  readonly roads: readonly Road[];
+  readonly links: readonly Link[];
   /** The link between the gateways and Redis. */
-  readonly ledgerRoad: Road | null;
+  readonly ledgerLink: Link | null;
   /** The disk of each gateway's journal; null if disks cannot be mounted. */
   readonly disks: readonly Disk[] | null;
   readonly journalDirs: readonly string[];
@@ -87,18 +87,18 @@ export class Lab {
     chmodSync(directory, 0o711);
     const redis = ledger === 'redis' ? await RedisServer.start() : null;
     const cluster = ledger === 'cluster' ? await RedisCluster.start() : null;
-    const road = async (port: number, name: string) =>
-      Road.before(port, await freePort(), random.fork(`road ${name}`));
-    const ledgerRoad = redis === null ? null : await road(redis.port, 'ledger');
+    const link = async (port: number, name: string) =>
+      Link.before(port, await freePort(), random.fork(`link ${name}`));
+    const ledgerLink = redis === null ? null : await link(redis.port, 'ledger');
     const stations: Station[] = [];
     for (const processor of processors) {
       const port = await freePort();
-      stations.push({ processor, port, road: await road(port, processor.name) });
+      stations.push({ processor, port, link: await link(port, processor.name) });
     }
     const gatewayPorts: number[] = [];
     for (let index = 0; index < instanceCount; index++) gatewayPorts.push(await freePort());
     const ports = { nginx: await freePort(), gateways: gatewayPorts };
-    const lab = new Lab(directory, { redis, cluster, ledgerRoad }, stations, ports, settings);
+    const lab = new Lab(directory, { redis, cluster, ledgerLink }, stations, ports, settings);
     try {
       await lab.#untilReady();
     } catch (error) {
@@ -111,7 +111,7 @@ export class Lab {
 
   private constructor(
     directory: string,
-    { redis, cluster, ledgerRoad }: LedgerServers,
+    { redis, cluster, ledgerLink }: LedgerServers,
     stations: readonly Station[],
     ports: { readonly nginx: number; readonly gateways: readonly number[] },
     settings: Settings,
@@ -119,8 +119,8 @@ export class Lab {
     this.#directory = directory;
     this.#redis = redis;
     this.#cluster = cluster;
-    this.ledgerRoad = ledgerRoad;
-    this.roads = stations.map((station) => station.road);
+    this.ledgerLink = ledgerLink;
+    this.links = stations.map((station) => station.link);
     this.#processorChildren = stations.map((station) => startProcessor(station, ports.gateways[0] ?? 0));
     this.processors = stations.map(
       ({ processor, port }) => new ProcessorAdmin(processor.name, `http://127.0.0.1:${port}`),
@@ -128,7 +128,7 @@ export class Lab {
     this.journalDirs = ports.gateways.map((_, index) => join(directory, `journal-${index + 1}`));
     this.disks = Disk.isPossible ? this.journalDirs.map((journal) => Disk.mount(journal)) : null;
     const shared: Settings = {
-      ...ledgerSettings(directory, cluster, ledgerRoad),
+      ...ledgerSettings(directory, cluster, ledgerLink),
       ...configured(stations, directory),
       NODE_OPTIONS: `--import=${new URL('../system/pool-thread-crash.ts', import.meta.url).href} --disable-warning=ExperimentalWarning`,
       ...SETTINGS,
@@ -198,7 +198,7 @@ export class Lab {
     await Promise.all(this.gateways.map((gateway) => gateway.end()));
     for (const child of this.#processorChildren) child.send('SIGTERM');
     await Promise.all(this.#processorChildren.map((child) => child.ended));
-    await Promise.all([...this.roads, this.ledgerRoad].map((road) => road?.close()));
+    await Promise.all([...this.links, this.ledgerLink].map((link) => link?.close()));
     await this.#redis?.stop();
     await this.#cluster?.stop();
     process.off('exit', this.#cleanAtExit);
@@ -231,15 +231,15 @@ export class Lab {
 interface LedgerServers {
   readonly redis: RedisServer | null;
   readonly cluster: RedisCluster | null;
-  readonly ledgerRoad: Road | null;
+  readonly ledgerLink: Link | null;
 }
 
-function ledgerSettings(directory: string, cluster: RedisCluster | null, road: Road | null): Settings {
+function ledgerSettings(directory: string, cluster: RedisCluster | null, link: Link | null): Settings {
   if (cluster !== null) {
     return { LEDGER_URL: cluster.url, LEDGER_REPLICAS: '1', LEDGER_SHARDS: String(SHARDS) };
   }
   return {
-    LEDGER_URL: road === null ? `lmdb:${lmdbPath(directory)}` : `redis://127.0.0.1:${road.port}`,
+    LEDGER_URL: link === null ? `lmdb:${lmdbPath(directory)}` : `redis://127.0.0.1:${link.port}`,
   };
 }
 
@@ -251,7 +251,7 @@ function lmdbPath(directory: string): string {
 interface Station {
   readonly processor: LabProcessor;
   readonly port: number;
-  readonly road: Road;
+  readonly link: Link;
 }
 
 function startProcessor({ processor, port }: Station, gatewayPort: number): Child {
@@ -280,7 +280,7 @@ function prefer(pid: number): void {
 
 /** The contest's processors as the contest configures them, others by a processors file. */
 function configured(stations: readonly Station[], directory: string): Settings {
-  const urls = stations.map(({ road }) => `http://127.0.0.1:${road.port}`);
+  const urls = stations.map(({ link }) => `http://127.0.0.1:${link.port}`);
   const processors = stations.map(({ processor }) => processor);
   if (processors.every(({ file }) => file === undefined)) {
     return Object.fromEntries(

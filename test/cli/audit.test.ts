@@ -1,17 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/dinossauro.js', import.meta.url));
 /** Standard error is a pipe whose reader has gone; the exit code is reported by another descriptor. */
 const UNREAD = '{ { sleep 0.5; "$0" "$1" audit >/dev/null; echo $? >&3; } 2>&1 | true; } 3>&1';
 
 test('the exit code is that of the verdict even if standard error is closed', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
+  const directory = temporaryDirectory();
   // Unreachable processors make it take more than two seconds, with the verdict `unknown`.
   const environment = {
     LEDGER_URL: `lmdb:${directory}`,
@@ -22,7 +20,6 @@ test('the exit code is that of the verdict even if standard error is closed', ()
     encoding: 'utf8',
     env: { ...process.env, ...environment },
   });
-  rmSync(directory, { recursive: true });
   assert.is(stdout, '2\n');
 });
 

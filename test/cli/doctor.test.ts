@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { Deployment } from '../system/deployment.ts';
 import { freePort } from '../system/port.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { dinossauro } from './dinossauro.ts';
 
 type Environment = Readonly<Record<string, string>>;
@@ -22,19 +20,15 @@ async function doctor(environment: Environment, directory?: string) {
 }
 
 test('without settings it checks for `npm start`', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'doctor-'));
-  try {
-    const environment = { LISTEN: `127.0.0.1:${await freePort()}`, NODE_OPTIONS: '' };
-    const { findings, levelOf } = await doctor(environment, directory);
-    assert.equal(levelOf('listen'), ['ok']);
-    assert.is(levelOf('processor').length, 2);
-    assert.ok(findings.some(({ seen }) => seen.includes('dinossauro start')));
-    const { out } = await dinossauro(['doctor'], { environment, directory });
-    assert.is(out.split('\n').length, findings.length + 1);
-    assert.match(out, /^ok {4}node +Node 22\./);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = temporaryDirectory();
+  const environment = { LISTEN: `127.0.0.1:${await freePort()}`, NODE_OPTIONS: '' };
+  const { findings, levelOf } = await doctor(environment, directory);
+  assert.equal(levelOf('listen'), ['ok']);
+  assert.is(levelOf('processor').length, 2);
+  assert.ok(findings.some(({ seen }) => seen.includes('dinossauro start')));
+  const { out } = await dinossauro(['doctor'], { environment, directory });
+  assert.is(out.split('\n').length, findings.length + 1);
+  assert.match(out, /^ok {4}node +Node 22\./);
 });
 
 test('a variable that looks like a setting is only a warning', async () => {

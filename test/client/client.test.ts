@@ -1,7 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
@@ -11,6 +9,7 @@ import {
   ProblemError,
   StillOpenError,
 } from '../../client/src/index.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { Deployment, type Gateway } from '../system/deployment.ts';
 import { pause } from '../system/until.ts';
 
@@ -48,11 +47,9 @@ async function problemOf(promise: Promise<unknown>): Promise<ClientProblem> {
 
 /** Stands in for what a gateway does not do, such as a proxy. */
 async function withServer(listener: RequestListener, use: (url: string) => Promise<void>): Promise<void> {
-  const server = createServer(listener).listen(0, '127.0.0.1');
-  await once(server, 'listening');
+  const server = createServer(listener);
   try {
-    const { port } = server.address() as AddressInfo;
-    await use(`http://127.0.0.1:${port}/`);
+    await use(`http://127.0.0.1:${await listenLocally(server)}/`);
   } finally {
     server.close();
     server.closeAllConnections();

@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { test } from 'uvu';
@@ -11,6 +10,7 @@ import { keyLine } from '../../src/config/keys-file.ts';
 import { Authority } from '../authority.ts';
 import { apiKey } from '../keyring.ts';
 import { processorTarget } from '../processor-target.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const PROCESSOR = { PAYMENT_PROCESSOR_URL_DEFAULT: 'http://localhost:8001' };
 
@@ -486,60 +486,53 @@ test('an access setting of `token` needs an API key', () => {
 });
 
 test('payments need keys if there is a file of keys, or if LISTEN is open to other machines', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'config-'));
+  const directory = temporaryDirectory();
   const file = join(directory, 'keys');
   writeFileSync(file, keyLine(apiKey('shop', ['post'])));
   const accessOf = (environment: Record<string, string>) => configOf(environment).paymentsAccess;
-  try {
-    for (const listen of ['127.0.0.1:1', 'localhost:1', '[::1]:1', 'unix:/run/g.sock']) {
-      assert.is(accessOf({ LISTEN: listen }), 'open', listen);
-      assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file }), 'token', listen);
-      assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file, PAYMENTS_ACCESS: 'open' }), 'open', listen);
-    }
-    for (const listen of ['0.0.0.0:1', '[::]:1', '10.0.0.1:1', 'gateway:1', '127.0.0.1.example:1']) {
-      assert.match(
-        problemsOf({ LISTEN: listen }).join(),
-        /^LISTEN=\S+ is open to other machines: set API_KEYS_FILE, /,
-      );
-      assert.is(problemsOf({ LISTEN: listen, ADMIN_TOKEN: 'a-token-of-16-ch' }).length, 1);
-      assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file }), 'token');
-      assert.is(accessOf({ LISTEN: listen, PAYMENTS_ACCESS: 'open' }), 'open');
-    }
-    assert.equal(problemsOf({ PAYMENTS_ACCESS: 'token' }), [
-      'PAYMENTS_ACCESS=token needs API_KEYS_FILE: set it, or choose another access.',
-    ]);
-    assert.equal(problemsOf({ METRICS_ACCESS: 'token', API_KEYS_FILE: file }), []);
-    writeFileSync(file, '{}');
-    assert.match(problemsOf({ API_KEYS_FILE: file }).join(), `${file}:1: name is missing`);
-  } finally {
-    rmSync(directory, { recursive: true });
+  for (const listen of ['127.0.0.1:1', 'localhost:1', '[::1]:1', 'unix:/run/g.sock']) {
+    assert.is(accessOf({ LISTEN: listen }), 'open', listen);
+    assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file }), 'token', listen);
+    assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file, PAYMENTS_ACCESS: 'open' }), 'open', listen);
   }
+  for (const listen of ['0.0.0.0:1', '[::]:1', '10.0.0.1:1', 'gateway:1', '127.0.0.1.example:1']) {
+    assert.match(
+      problemsOf({ LISTEN: listen }).join(),
+      /^LISTEN=\S+ is open to other machines: set API_KEYS_FILE, /,
+    );
+    assert.is(problemsOf({ LISTEN: listen, ADMIN_TOKEN: 'a-token-of-16-ch' }).length, 1);
+    assert.is(accessOf({ LISTEN: listen, API_KEYS_FILE: file }), 'token');
+    assert.is(accessOf({ LISTEN: listen, PAYMENTS_ACCESS: 'open' }), 'open');
+  }
+  assert.equal(problemsOf({ PAYMENTS_ACCESS: 'token' }), [
+    'PAYMENTS_ACCESS=token needs API_KEYS_FILE: set it, or choose another access.',
+  ]);
+  assert.equal(problemsOf({ METRICS_ACCESS: 'token', API_KEYS_FILE: file }), []);
+  writeFileSync(file, '{}');
+  assert.match(problemsOf({ API_KEYS_FILE: file }).join(), `${file}:1: name is missing`);
 });
 
 test('a secret may be in a file', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'config-'));
+  const directory = temporaryDirectory();
   const file = join(directory, 'secret');
-  try {
-    writeFileSync(file, 'a-token-of-16-ch\n');
-    assert.is(configOf({ ADMIN_TOKEN_FILE: file }).sessionSecret, 'a-token-of-16-ch');
-    assert.equal(problemsOf({ METRICS_ACCESS: 'token', ADMIN_TOKEN_FILE: file }), []);
-    assert.equal(problemsOf({ ADMIN_TOKEN_FILE: file, ADMIN_TOKEN: 'b-token-of-16-ch' }), [
-      'ADMIN_TOKEN_FILE contradicts ADMIN_TOKEN: unset one of them.',
-    ]);
-    writeFileSync(file, 'hush\n');
-    const [problem = ''] = problemsOf({ ADMIN_TOKEN_FILE: file });
-    assert.match(problem, /^ADMIN_TOKEN=\*\*\* is invalid: expected 16 to 256/);
-    writeFileSync(file, '\n');
-    assert.equal(problemsOf({ ADMIN_TOKEN_FILE: file }), [
-      `ADMIN_TOKEN_FILE=${file} is invalid: the file is empty.`,
-    ]);
-    writeFileSync(file, 'redis://u:p@redis');
-    assert.equal(configOf({ LEDGER_URL_FILE: file }).ledger, redisAt('redis://u:p@redis'));
-    writeFileSync(file, 'default=12=3');
-    assert.is(configOf({ PROCESSOR_TOKENS_FILE: file }).processors[0]?.adminToken, '12=3');
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  writeFileSync(file, 'a-token-of-16-ch\n');
+  assert.is(configOf({ ADMIN_TOKEN_FILE: file }).sessionSecret, 'a-token-of-16-ch');
+  assert.equal(problemsOf({ METRICS_ACCESS: 'token', ADMIN_TOKEN_FILE: file }), []);
+  assert.equal(problemsOf({ ADMIN_TOKEN_FILE: file, ADMIN_TOKEN: 'b-token-of-16-ch' }), [
+    'ADMIN_TOKEN_FILE contradicts ADMIN_TOKEN: unset one of them.',
+  ]);
+  writeFileSync(file, 'hush\n');
+  const [problem = ''] = problemsOf({ ADMIN_TOKEN_FILE: file });
+  assert.match(problem, /^ADMIN_TOKEN=\*\*\* is invalid: expected 16 to 256/);
+  writeFileSync(file, '\n');
+  assert.equal(problemsOf({ ADMIN_TOKEN_FILE: file }), [
+    `ADMIN_TOKEN_FILE=${file} is invalid: the file is empty.`,
+  ]);
+  writeFileSync(file, 'redis://u:p@redis');
+  assert.equal(configOf({ LEDGER_URL_FILE: file }).ledger, redisAt('redis://u:p@redis'));
+  writeFileSync(file, 'default=12=3');
+  assert.is(configOf({ PROCESSOR_TOKENS_FILE: file }).processors[0]?.adminToken, '12=3');
+  rmSync(file);
   assert.match(problemsOf({ ADMIN_TOKEN_FILE: file }).join(), /^ADMIN_TOKEN_FILE=\S+ cannot be read: ENOENT/);
 });
 
@@ -643,11 +636,7 @@ test('no environment makes reading throw, and each complaint is one short line',
 /** The complaints about TLS settings whose files an authority of its own has issued. */
 function tlsProblems(environment: (authority: Authority) => Record<string, string>): readonly string[] {
   const authority = new Authority();
-  try {
-    return problemsOf(environment(authority));
-  } finally {
-    authority.dispose();
-  }
+  return problemsOf(environment(authority));
 }
 
 test('certificates and keys are read into the config, only for targets that use TLS', () => {
@@ -662,7 +651,6 @@ test('certificates and keys are read into the config, only for targets that use 
     LEDGER_URL: 'rediss://redis',
     PAYMENT_PROCESSOR_URL_FALLBACK: 'https://pay.example',
   });
-  authority.dispose();
   if (ledger.kind !== 'redis') throw new Error('not a Redis');
   assert.match(ledger.tls?.ca ?? '', 'BEGIN CERTIFICATE');
   assert.match(ledger.tls?.cert ?? '', 'BEGIN CERTIFICATE');

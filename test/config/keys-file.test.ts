@@ -1,11 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { digestOf, newKey } from '../../src/config/api-key.ts';
 import { keyLine, parseKeysFile, readKeysFile } from '../../src/config/keys-file.ts';
 import { apiKey } from '../keyring.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SHOP = apiKey('shop', ['post', 'read']);
 const ANA = {
@@ -71,7 +71,7 @@ test('a key that stands where its hash belongs is not repeated', () => {
 });
 
 test('a file that cannot be read, or is too large', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'keys-'));
+  const directory = temporaryDirectory();
   const file = join(directory, 'keys');
   const wrong = () => {
     const reading = readKeysFile(file);
@@ -80,7 +80,6 @@ test('a file that cannot be read, or is too large', () => {
   assert.match(wrong(), /^.*keys cannot be read: ENOENT/);
   writeFileSync(file, '#'.repeat(262_145));
   assert.match(wrong(), /larger than 262144 bytes/);
-  rmSync(directory, { recursive: true });
 });
 
 test.run();

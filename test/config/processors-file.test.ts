@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -8,23 +8,20 @@ import { parse } from 'yaml';
 import { processorsPage, processorsSchema } from '../../scripts/processors-schema.ts';
 import { type Config, readConfig } from '../../src/config/config.ts';
 import type { Environment } from '../../src/core/environment.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 /** Reads settings with such a processors file; `DIR` in its problems is the directory of the file. */
 function read(
   text: string,
   environment: Environment = {},
 ): { config: Config | null; problems: readonly string[] } {
-  const directory = mkdtempSync(join(tmpdir(), 'processors-'));
-  try {
-    const path = join(directory, 'p.yaml');
-    writeFileSync(path, text);
-    writeFileSync(join(directory, 'mine.ts'), '');
-    const reading = readConfig({ PROCESSORS_FILE: path, ...environment }, 'host');
-    if (reading.kind === 'ok') return { config: reading.config, problems: [] };
-    return { config: null, problems: reading.problems.map((line) => line.replaceAll(directory, 'DIR')) };
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = temporaryDirectory();
+  const path = join(directory, 'p.yaml');
+  writeFileSync(path, text);
+  writeFileSync(join(directory, 'mine.ts'), '');
+  const reading = readConfig({ PROCESSORS_FILE: path, ...environment }, 'host');
+  if (reading.kind === 'ok') return { config: reading.config, problems: [] };
+  return { config: null, problems: reading.problems.map((line) => line.replaceAll(directory, 'DIR')) };
 }
 
 function processorsOf(text: string, environment: Environment = {}) {
@@ -129,25 +126,21 @@ processors:
 });
 
 test('a credential may be in a file that `<name>_FILE` names', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'credential-'));
+  const directory = temporaryDirectory();
   const file = join(directory, 'key');
   const text = withLines('credentials: { bearer: CARD_KEY }');
-  try {
-    writeFileSync(file, 'k-123\n');
-    const [card] = processorsOf(text, { CARD_KEY_FILE: file });
-    assert.is(card?.contract.authorization, 'Bearer k-123');
-    rmSync(file);
-    assert.match(
-      read(text, { CARD_KEY_FILE: file }).problems.join(),
-      `processors[0].credentials.bearer: CARD_KEY_FILE=${file} cannot be read: ENOENT`,
-    );
-    assert.match(
-      read(text, { CARD_KEY_FILE: file, CARD_KEY: 'k' }).problems.join(),
-      'CARD_KEY_FILE contradicts CARD_KEY: unset one of them.',
-    );
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  writeFileSync(file, 'k-123\n');
+  const [card] = processorsOf(text, { CARD_KEY_FILE: file });
+  assert.is(card?.contract.authorization, 'Bearer k-123');
+  rmSync(file);
+  assert.match(
+    read(text, { CARD_KEY_FILE: file }).problems.join(),
+    `processors[0].credentials.bearer: CARD_KEY_FILE=${file} cannot be read: ENOENT`,
+  );
+  assert.match(
+    read(text, { CARD_KEY_FILE: file, CARD_KEY: 'k' }).problems.join(),
+    'CARD_KEY_FILE contradicts CARD_KEY: unset one of them.',
+  );
 });
 
 test('amounts are read as they are written, never as floats', () => {

@@ -1,13 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readConfig } from '../../src/config/config.ts';
 import { readWebhooksFile } from '../../src/config/webhooks-file.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 'a').toString('base64')}`;
-const directory = mkdtempSync(join(tmpdir(), 'dinossauro-webhooks-'));
+const directory = temporaryDirectory();
 const path = join(directory, 'webhooks.yaml');
 
 function read(text: string, environment: Record<string, string> = { ONE: SECRET }) {
@@ -82,5 +82,4 @@ test('the file needs events', () => {
   assert.is(missing.kind, 'wrong');
 });
 
-test.after(() => rmSync(directory, { recursive: true }));
 test.run();

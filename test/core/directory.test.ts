@@ -1,18 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { makeDirectory } from '../../src/core/directory.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const test = suite<{ directory: string }>('makeDirectory');
 
 test.before.each((context) => {
-  context.directory = mkdtempSync(join(tmpdir(), 'directory-'));
+  context.directory = temporaryDirectory();
 });
-
-test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
 test('creates what is missing, and leaves what exists', ({ directory }) => {
   const path = join(directory, 'a/b/c');

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { LogOutput } from '../../src/core/log-output.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const WITHIN_MS = 20_000;
 /** Longer than a pipe accepts at once, so that a line may be written in parts. */
@@ -23,7 +23,7 @@ interface Pipe {
 
 function withPipe(use: (pipe: Pipe) => void | Promise<void>): () => Promise<void> {
   return async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'log-'));
+    const directory = temporaryDirectory();
     const path = join(directory, 'pipe');
     execFileSync('mkfifo', [path]);
     const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -46,7 +46,6 @@ function withPipe(use: (pipe: Pipe) => void | Promise<void>): () => Promise<void
       closeReader();
       output.flush();
       closeSync(descriptor);
-      rmSync(directory, { recursive: true });
     }
   };
 }

@@ -1,19 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isKeyOf, readCertificates, readPrivateKey } from '../../src/core/tls.ts';
 import { Authority, pem } from '../authority.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const authority = new Authority();
 const [one, other] = [authority.issue(), authority.issue()];
-const directory = mkdtempSync(join(tmpdir(), 'tls-'));
-test.after(() => {
-  authority.dispose();
-  rmSync(directory, { recursive: true });
-});
+const directory = temporaryDirectory();
 
 function fileOf(text: string): string {
   const path = join(directory, 'file.pem');

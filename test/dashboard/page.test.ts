@@ -38,6 +38,19 @@ function card(page: Page, name: string): Locator {
   return page.locator('.card').filter({ has: page.locator('h3', { hasText: name }) });
 }
 
+/** On a desktop and on a phone, in light and in dark. */
+async function fitsEverywhere(page: Page): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      assert.equal(await page.evaluate(OVERFLOW), [], `${colorScheme} ${width}`);
+    }
+    assert.equal(await violations(page), [], colorScheme);
+  }
+  await page.setViewportSize({ width: 1280, height: 900 });
+}
+
 const FOCUSED = `(() => {
   const { activeElement } = document;
   const isSeen = getComputedStyle(activeElement).outlineStyle !== 'none';
@@ -413,15 +426,7 @@ live('the keyboard reaches every control, in page order', async ({ page }) => {
 });
 
 live('the page fits and is accessible at every width and in every theme', async ({ page }) => {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 800 });
-      assert.equal(await page.evaluate(OVERFLOW), [], `${colorScheme} ${width}`);
-    }
-    assert.equal(await violations(page), [], colorScheme);
-  }
-  await page.setViewportSize({ width: 1280, height: 900 });
+  await fitsEverywhere(page);
 });
 
 live('no column is hidden on a phone', async ({ page }) => {
@@ -525,19 +530,6 @@ const CLOCK = String.raw`\d\d:\d\d:\d\d`;
 /** A part of the worst condition in the banner. */
 function worst(page: Page, part: 'h3' | '.since' | '.advice'): Locator {
   return page.locator('.condition').first().locator(part);
-}
-
-/** On a desktop and on a phone, in light and in dark. */
-async function fitsEverywhere(page: Page): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 800 });
-      assert.equal(await page.evaluate(OVERFLOW), [], `${colorScheme} ${width}`);
-    }
-    assert.equal(await violations(page), [], colorScheme);
-  }
-  await page.setViewportSize({ width: 1280, height: 900 });
 }
 
 async function redisSays(redis: RedisServer, command: string): Promise<void> {

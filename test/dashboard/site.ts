@@ -1,19 +1,22 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium, type LaunchOptions } from 'playwright-core';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveLab } from '../../src/simulated/lab.ts';
 import { Load } from '../../src/simulated/load.ts';
-import { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import { serve } from '../../src/simulated/server.ts';
+import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
+import { serveSimulated } from '../simulated/serve-simulated.ts';
 import { Child } from '../system/child.ts';
 import { exchange } from '../system/exchange.ts';
 import { freePort } from '../system/port.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const READY_MS = 20_000;
-const FEES = { default: { units: 5n, scale: 2 }, fallback: { units: 15n, scale: 2 } };
+const FEES = [
+  ['default', 5n],
+  ['fallback', 15n],
+] as const;
 const BROWSERS = ['chromium', 'google-chrome'];
 
 /** What `npm start` runs, on free ports: breakable processors, their lab, and a gateway that can be killed. */
@@ -24,22 +27,15 @@ export class Site {
   #gateway: Child | null = null;
 
   static async open(settings: Readonly<Record<string, string>> = {}): Promise<Site> {
-    const directory = mkdtempSync(join(tmpdir(), 'dashboard-site-'));
-    const closers = [() => rmSync(directory, { recursive: true, force: true })];
+    const directory = temporaryDirectory();
+    const closers: (() => void)[] = [];
     const processors = new Map<string, SimulatedProcessor>();
     const urls: string[] = [];
-    for (const [name, fee] of Object.entries(FEES)) {
-      const processor = new SimulatedProcessor({
-        clock: systemClock,
-        random: Math.random,
-        fee,
-        token: '123',
-      });
-      const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-      if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('no port');
+    for (const [name, hundredths] of FEES) {
+      const { processor, url, close } = await serveSimulated(hundredths);
       processors.set(name, processor);
-      urls.push(`http://127.0.0.1:${served.address.port}`);
-      closers.push(() => served.close());
+      urls.push(url);
+      closers.push(close);
     }
     const port = await freePort();
     const load = new Load({

@@ -1,13 +1,12 @@
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Locator, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { closeWorld, fitsEverywhere, openWorld, SOON_MS, textOf, untilShown, type World } from './browser.ts';
 import type { Site } from './site.ts';
 
@@ -40,15 +39,14 @@ async function pay(site: Site, count: number): Promise<void> {
 
 const webhooks = suite<WebhookWorld>('the page of webhooks');
 webhooks.before(async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), 'dashboard-webhooks-'));
+  const directory = temporaryDirectory();
   Object.assign(context, { directory, status: 204, taken: [] });
   context.receiver = createServer((request, response) => {
     if (context.status < 300) context.taken.push(String(request.headers['webhook-id']));
     request.resume();
     response.writeHead(context.status).end();
-  }).listen(0, '127.0.0.1');
-  await once(context.receiver, 'listening');
-  const { port } = context.receiver.address() as AddressInfo;
+  });
+  const port = await listenLocally(context.receiver);
   const file = join(directory, 'webhooks.yaml');
   const entry = (name: string, more: string) =>
     `  - { name: ${name}, url: "http://127.0.0.1:${port}/${name}", secrets: [SECRET]${more} }\n`;
@@ -64,7 +62,6 @@ webhooks.after(async (context) => {
   await closeWorld(context);
   context.receiver.close();
   context.receiver.closeAllConnections();
-  rmSync(context.directory, { recursive: true });
 });
 
 webhooks('each endpoint is there, with what it has taken', async (context) => {

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,6 +7,7 @@ import { fileSystemOfType } from '../../src/core/file-system.ts';
 import { checkDirectory, checkLock } from '../../src/doctor/directory.ts';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { lockDirectory } from '../../src/journal/directory-lock.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const MIB = 2 ** 20;
 /** Larger than any disk. */
@@ -17,10 +17,8 @@ const EXT4 = 0xef53;
 const test = suite<{ directory: string }>('directory');
 
 test.before.each((context) => {
-  context.directory = mkdtempSync(join(tmpdir(), 'doctor-'));
+  context.directory = temporaryDirectory();
 });
-
-test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
 function check(path: string, roomBytes = MIB, type = EXT4): Finding[] {
   return checkDirectory({

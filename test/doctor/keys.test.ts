@@ -25,7 +25,7 @@ test('warns when no client can pay, when anyone may, and before a key ends', () 
   assert.match(check([apiKey('b', ['operate'])], 'token').join(), /^warn .*so no client can pay$/);
   assert.match(
     check([], 'open', WIDE)[0] ?? '',
-    /^warn PAYMENTS_ACCESS=open: whoever reaches the port may pay$/,
+    /^warn PAYMENTS_ACCESS=open: every client that reaches the port may post payments$/,
   );
   const ending = check(
     [apiKey('a', ['post'], NOW_MS + 13 * DAY_MS), apiKey('b', ['post'], NOW_MS + 15 * DAY_MS)],

@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkLimits, type Limits, readLimits } from '../../src/doctor/limits.ts';
 import { processorTarget } from '../processor-target.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const MIB = 2 ** 20;
 const PROCESSOR = processorTarget();
@@ -20,16 +21,12 @@ const AMPLE: Limits = { memoryBytes: 130 * MIB, cpus: 0.55, openFiles: 20_000, i
 
 /** The limits read from these files. */
 function limitsOf(files: Readonly<Record<string, string>>): Limits {
-  const root = mkdtempSync(join(tmpdir(), 'limits-'));
-  try {
-    for (const [path, text] of Object.entries(files)) {
-      mkdirSync(dirname(join(root, path)), { recursive: true });
-      writeFileSync(join(root, path), text);
-    }
-    return readLimits(root);
-  } finally {
-    rmSync(root, { recursive: true });
+  const root = temporaryDirectory();
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true });
+    writeFileSync(join(root, path), text);
   }
+  return readLimits(root);
 }
 
 function levels(limits: Partial<Limits>): string[] {

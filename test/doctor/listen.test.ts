@@ -1,14 +1,14 @@
 import { once } from 'node:events';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Address } from '../../src/core/address.ts';
 import { checkListen, gatewayAnswers } from '../../src/doctor/listen.ts';
 import { freePort } from '../system/port.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const REMEDY = 'set LISTEN';
 /** Only Linux shows which process holds a socket. */
@@ -23,15 +23,6 @@ async function listening(server: Server, address: Address): Promise<Server> {
   server.listen(address.kind === 'tcp' ? { ...address } : { path: address.path });
   await once(server, 'listening');
   return server;
-}
-
-async function withDirectory(use: (directory: string) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'listen-'));
-  try {
-    await use(directory);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
 }
 
 test('sees whether a port is free, and which process holds it', async () => {
@@ -55,52 +46,52 @@ test('reports an address that no interface has, and an unknown host name', async
   assert.match(unknown.seen, /nowhere\.invalid:9: E/);
 });
 
-test('unix socket: free, in use, left behind, not a socket, without a directory', () =>
-  withDirectory(async (directory) => {
-    const check = (path: string) => checkListen('listen', { kind: 'unix', path }, REMEDY);
-    const path = join(directory, 'gateway.sock');
-    assert.is((await check(path)).level, 'ok');
+test('unix socket: free, in use, left behind, not a socket, without a directory', async () => {
+  const directory = temporaryDirectory();
+  const check = (path: string) => checkListen('listen', { kind: 'unix', path }, REMEDY);
+  const path = join(directory, 'gateway.sock');
+  assert.is((await check(path)).level, 'ok');
 
-    const server = await listening(createServer(), { kind: 'unix', path });
-    const held = await check(path);
-    assert.is(held.level, 'fail');
-    assert.match(held.seen, HOLDER);
-    // The server cannot remove its socket file, since it has moved.
-    const left = join(directory, 'left.sock');
-    renameSync(path, left);
+  const server = await listening(createServer(), { kind: 'unix', path });
+  const held = await check(path);
+  assert.is(held.level, 'fail');
+  assert.match(held.seen, HOLDER);
+  // The server cannot remove its socket file, since it has moved.
+  const left = join(directory, 'left.sock');
+  renameSync(path, left);
+  server.close();
+  await once(server, 'close');
+  assert.is((await check(left)).level, 'ok');
+
+  writeFileSync(path, '');
+  assert.match((await check(path)).seen, 'exists but is not a socket');
+  const homeless = await check(join(directory, 'missing', 'gateway.sock'));
+  assert.is(homeless.level, 'fail');
+  assert.match(homeless.remedy, 'create its directory');
+});
+
+test('recognizes a gateway by its answer', async () => {
+  const directory = temporaryDirectory();
+  let status = 200;
+  const server = createHttpServer((_, response) => response.writeHead(status).end());
+  const addresses: Address[] = [await tcp(), { kind: 'unix', path: join(directory, 'gateway.sock') }];
+  for (const address of addresses) {
+    assert.is(await gatewayAnswers(address), false);
+    await listening(server, address);
+    status = 200;
+    assert.is(await gatewayAnswers(address), true);
+    status = 404;
+    assert.is(await gatewayAnswers(address), false);
     server.close();
     await once(server, 'close');
-    assert.is((await check(left)).level, 'ok');
-
-    writeFileSync(path, '');
-    assert.match((await check(path)).seen, 'exists but is not a socket');
-    const homeless = await check(join(directory, 'missing', 'gateway.sock'));
-    assert.is(homeless.level, 'fail');
-    assert.match(homeless.remedy, 'create its directory');
-  }));
-
-test('recognizes a gateway by its answer', () =>
-  withDirectory(async (directory) => {
-    let status = 200;
-    const server = createHttpServer((_, response) => response.writeHead(status).end());
-    const addresses: Address[] = [await tcp(), { kind: 'unix', path: join(directory, 'gateway.sock') }];
-    for (const address of addresses) {
-      assert.is(await gatewayAnswers(address), false);
-      await listening(server, address);
-      status = 200;
-      assert.is(await gatewayAnswers(address), true);
-      status = 404;
-      assert.is(await gatewayAnswers(address), false);
-      server.close();
-      await once(server, 'close');
-    }
-    const mute = await tcp();
-    const silent = await listening(
-      createServer((socket) => socket.resume().on('error', () => {})),
-      mute,
-    );
-    assert.is(await gatewayAnswers(mute), false);
-    silent.close();
-  }));
+  }
+  const mute = await tcp();
+  const silent = await listening(
+    createServer((socket) => socket.resume().on('error', () => {})),
+    mute,
+  );
+  assert.is(await gatewayAnswers(mute), false);
+  silent.close();
+});
 
 test.run();

@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/doctor/finding.ts';
 import { checkContract, checkProcessor } from '../../src/doctor/processors.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { processorTarget } from '../processor-target.ts';
 import { freePort } from '../system/port.ts';
 
@@ -32,9 +33,7 @@ function check(url: string): Promise<Finding> {
 
 /** Runs `server` on a free port during `use`. */
 async function serving(server: Server, use: (authority: string) => Promise<void>): Promise<void> {
-  const port = await freePort();
-  server.listen(port, '127.0.0.1');
-  await once(server, 'listening');
+  const port = await listenLocally(server);
   try {
     await use(`127.0.0.1:${port}`);
   } finally {

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
@@ -15,6 +14,7 @@ import type { RedisDriver } from '../../src/ledger/redis/connection.ts';
 import { newDriver } from '../../src/ledger/redis/driver.ts';
 import { LIBRARY_SOURCE } from '../../src/ledger/redis/library.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { freePort } from '../system/port.ts';
 
 const LEASE_MS = 5000;
@@ -220,10 +220,7 @@ test('reports a refused connection, a wrong password, and a server that does not
     assert.not((wrong?.seen ?? '').includes('other'));
   });
   const silent = createServer((socket) => socket.on('error', () => {}).resume());
-  silent.listen(0, '127.0.0.1');
-  await once(silent, 'listening');
-  const address = silent.address();
-  const port = typeof address === 'object' ? address?.port : 0;
+  const port = await listenLocally(silent);
   const [mute] = await check(`redis://127.0.0.1:${port}`);
   silent.close();
   assert.is(mute?.level, 'fail');

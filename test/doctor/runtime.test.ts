@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { checkNative, checkNode } from '../../src/doctor/runtime.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 test('accepts the Node of the tests, and no unsupported one', () => {
   assert.is(checkNode(process.versions).level, 'ok');
@@ -28,20 +28,16 @@ test('native modules: intact, missing, damaged', async () => {
   ]) {
     assert.is((await checkNative('it', load)).level, 'ok');
   }
-  const directory = mkdtempSync(join(tmpdir(), 'native-'));
-  try {
-    const require = createRequire(import.meta.url);
-    const path = join(directory, 'broken.node');
-    const missing = await checkNative('broken', async () => require(path));
-    assert.is(missing.level, 'fail');
-    assert.match(missing.seen, /^broken does not load: Cannot find module/);
-    writeFileSync(path, 'not a library');
-    const damaged = await checkNative('broken', async () => require(path));
-    assert.is(damaged.level, 'fail');
-    assert.match(damaged.remedy, 'npm ci');
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = temporaryDirectory();
+  const require = createRequire(import.meta.url);
+  const path = join(directory, 'broken.node');
+  const missing = await checkNative('broken', async () => require(path));
+  assert.is(missing.level, 'fail');
+  assert.match(missing.seen, /^broken does not load: Cannot find module/);
+  writeFileSync(path, 'not a library');
+  const damaged = await checkNative('broken', async () => require(path));
+  assert.is(damaged.level, 'fail');
+  assert.match(damaged.remedy, 'npm ci');
 });
 
 test.run();

@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -9,6 +8,7 @@ import { checkStranded } from '../../src/doctor/stranded.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { claimOf, must } from '../ledger/samples.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const PARTS = { clock: systemClock, random: Math.random };
 
@@ -46,18 +46,14 @@ async function checkOn(ledgerUrl: string): Promise<void> {
 }
 
 test('finds open payments at a processor that is not configured, in LMDB', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'stranded-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'ledger');
-  try {
-    assert.equal(
-      await checkStranded(configOf(`lmdb:${path}`, 'default:0.05:http://127.0.0.1:1'), systemClock),
-      [],
-    );
-    assert.not(existsSync(path), 'and it is not created');
-    await checkOn(`lmdb:${path}`);
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  assert.equal(
+    await checkStranded(configOf(`lmdb:${path}`, 'default:0.05:http://127.0.0.1:1'), systemClock),
+    [],
+  );
+  assert.not(existsSync(path), 'and it is not created');
+  await checkOn(`lmdb:${path}`);
 });
 
 test('finds them in Redis, and reports nothing when Redis does not answer', async () => {

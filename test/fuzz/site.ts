@@ -1,16 +1,16 @@
 import assert from 'node:assert';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Child } from '../../bench/rinha/child.ts';
 import { adapted } from '../../bench/rinha/nginx.ts';
 import { exchangeKept } from '../contract/kept.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { Deployment } from '../system/deployment.ts';
 import { freePort } from '../system/port.ts';
 import type { Charge } from '../system/processor-admin.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import type { Side } from './judge.ts';
 import { TOKEN } from './route-shot.ts';
 
@@ -53,11 +53,10 @@ export class Site {
     use: (site: Site) => Promise<void>,
     more: Readonly<Record<string, string>> = {},
   ): Promise<void> {
-    const directory = mkdtempSync(join(tmpdir(), 'fuzz-'));
+    const directory = temporaryDirectory();
     const shop = createServer((request, response) => request.resume().once('end', () => response.end()));
-    await new Promise<void>((resolve) => void shop.listen(0, '127.0.0.1', resolve));
     const file = join(directory, 'webhooks.yaml');
-    const url = `http://127.0.0.1:${(shop.address() as AddressInfo).port}`;
+    const url = `http://127.0.0.1:${await listenLocally(shop)}`;
     writeFileSync(file, `webhooks: [{ name: shop, url: "${url}", secrets: [WEBHOOK_SECRET] }]`);
     const settings = { NODE_OPTIONS, LOG_LEVEL: 'warn', ...SETTINGS, WEBHOOKS_FILE: file, ...more };
     await Deployment.run({ ledger, gatewayCount: 2, settings }, async (deployment) => {
@@ -75,7 +74,6 @@ export class Site {
     }).finally(() => {
       shop.close();
       shop.closeAllConnections();
-      rmSync(directory, { recursive: true, force: true });
     });
   }
 

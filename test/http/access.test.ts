@@ -1,7 +1,5 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -11,6 +9,8 @@ import { Access } from '../../src/http/access.ts';
 import { guardedRoute } from '../../src/http/route.ts';
 import { createApp, type Listener, listen } from '../../src/http/uws.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 
 const TOKEN = 'a-token-of-16-ch';
 
@@ -71,15 +71,7 @@ class Gate {
 
   /** Sends raw bytes, and resolves with everything received until the connection ends. */
   converse(bytes: readonly Uint8Array[]): Promise<string> {
-    return new Promise((resolve, reject) => {
-      let text = '';
-      const socket = connect(this.port, '127.0.0.1');
-      socket.setEncoding('latin1').on('data', (part) => {
-        text += part;
-      });
-      socket.on('close', () => resolve(text)).on('error', reject);
-      socket.write(Buffer.concat(bytes));
-    });
+    return converse({ port: this.port, host: '127.0.0.1' }, [Buffer.concat(bytes)]);
   }
 
   close(): void {
@@ -190,15 +182,11 @@ test('loopback: an IPv6 socket recognizes local clients, including those over IP
   }));
 
 test('loopback: a unix socket is refused, because a proxy may be in front of it', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'access-'));
-  try {
-    await withGate(new Gate('loopback'), { kind: 'unix', path: join(directory, 's') }, async (gate) => {
-      const { status, slug } = await gate.ask({ Host: 'localhost' });
-      assert.equal([status, slug], [403, 'loopback-only']);
-    });
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = temporaryDirectory();
+  await withGate(new Gate('loopback'), { kind: 'unix', path: join(directory, 's') }, async (gate) => {
+    const { status, slug } = await gate.ask({ Host: 'localhost' });
+    assert.equal([status, slug], [403, 'loopback-only']);
+  });
 });
 
 test('another method gets 405 only if the request may pass', async () => {

@@ -1,25 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { AuditReport } from '../../src/audit/report.ts';
 import type { Config } from '../../src/config/config.ts';
-import { formatAddress } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveAudit } from '../../src/http/audit.ts';
 import { createApp } from '../../src/http/uws.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
-import { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import { serve } from '../../src/simulated/server.ts';
+import type { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { apiKey, keyringOf } from '../keyring.ts';
 import { must } from '../ledger/samples.ts';
 import { configIn } from '../settings.ts';
+import { serveSimulated } from '../simulated/serve-simulated.ts';
 import { asRoot, runStarved } from '../starved.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { serveHere } from './served.ts';
 
 const READER = apiKey('key-to-read', ['read']);
@@ -37,13 +34,10 @@ interface World {
 
 /** The route alone, with an empty ledger and an empty processor. */
 async function inWorld(use: (world: World) => Promise<void>, settings: Record<string, string> = {}) {
-  const directory = mkdtempSync(join(tmpdir(), 'audit-'));
-  const fee = { units: 5n, scale: 2 };
-  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
-  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (served.kind === 'failed') throw new Error(served.reason);
+  const directory = temporaryDirectory();
+  const { processor, url, close } = await serveSimulated();
   const config = configIn(directory, {
-    PAYMENT_PROCESSOR_URL_DEFAULT: `http://${formatAddress(served.address)}`,
+    PAYMENT_PROCESSOR_URL_DEFAULT: url,
     PAYMENT_PROCESSOR_URL_FALLBACK: '',
     PROCESSOR_TOKENS: 'default=123',
     ADMIN_TOKEN: TOKEN,
@@ -67,8 +61,7 @@ async function inWorld(use: (world: World) => Promise<void>, settings: Record<st
   } finally {
     listener.close();
     app.close();
-    served.close();
-    rmSync(directory, { recursive: true });
+    close();
   }
 }
 

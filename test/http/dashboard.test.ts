@@ -1,9 +1,6 @@
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Dashboard } from '../../src/http/dashboard.ts';
@@ -21,6 +18,7 @@ import { keyringOf } from '../keyring.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 import { configIn } from '../settings.ts';
 import { pause, until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { type Served, serveHere } from './served.ts';
 
 const TOKEN = 'a-token-of-16-ch';
@@ -35,7 +33,7 @@ interface Heard {
 /** An HTTP thread with a dashboard. */
 class World {
   readonly clock = new ManualClock();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
+  readonly #directory = temporaryDirectory();
   readonly #sockets: WebSocket[] = [];
   #thread: HttpThread | null = null;
   #listener: Served | null = null;
@@ -100,7 +98,6 @@ class World {
     for (const socket of this.#sockets) socket.close();
     this.#listener?.close();
     await this.#thread?.close();
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 
@@ -342,7 +339,7 @@ lab.run();
 
 const broken = suite('dashboard without its files');
 broken('answers 404 and logs an error', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'dashboard-'));
+  const directory = temporaryDirectory();
   const config = configIn(directory);
   const { state, shape, metricsTable, ring, segments } = allocateSharedMemory(config, 0);
   const [app, log] = [createApp(), new KeptLog()];
@@ -371,6 +368,5 @@ broken('answers 404 and logs an error', async () => {
   assert.equal(new Set(log.lines), new Set(['error cannot load a part of the dashboard']));
   assert.is(log.lines.length, 3);
   app.close();
-  rmSync(directory, { recursive: true });
 });
 broken.run();

@@ -1,6 +1,5 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type NetConnectOpts } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readdirSync, writeFileSync } from 'node:fs';
+import type { NetConnectOpts } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,17 +12,15 @@ import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
 import { assertConversationKept } from '../contract/conversation.ts';
 import { KeptLog } from '../kept-log.ts';
+import { idOf } from '../payment-id.ts';
 import { configIn } from '../settings.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 
 let directory = '';
 test.before.each(() => {
-  directory = mkdtempSync(join(tmpdir(), 'front-'));
+  directory = temporaryDirectory();
 });
-test.after.each(() => rmSync(directory, { recursive: true, force: true }));
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-}
 
 function rawPost(number: number, amount: string): string {
   const body = `{"correlationId":"${idOf(number)}","amount":${amount}}`;
@@ -36,17 +33,8 @@ function rawGet(path: string): string {
 
 /** Sends one request on its own connection; resolves with the whole response, or with '' if refused. */
 async function exchange(to: Address, request: string): Promise<string> {
-  const heard = await new Promise<string>((resolve) => {
-    const target: NetConnectOpts = to.kind === 'tcp' ? { host: to.host, port: to.port } : { path: to.path };
-    let text = '';
-    const socket = connect(target, () => socket.write(request));
-    socket.setEncoding('latin1');
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => resolve(text));
-  });
+  const target: NetConnectOpts = to.kind === 'tcp' ? { host: to.host, port: to.port } : { path: to.path };
+  const heard = await converse(target, [request]);
   assertConversationKept(request, heard);
   return heard;
 }
@@ -65,19 +53,23 @@ interface Front {
   close(): Promise<void>;
 }
 
-async function setUp(environment: Record<string, string>): Promise<Front> {
+async function open(environment: Record<string, string>, onDeath: (error: unknown) => void) {
   const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
-  const deaths: unknown[] = [];
-  const onDeath = (error: unknown) => deaths.push(error);
-  const httpServer = await openHttpServer({
+  const parts = {
     config,
     shared,
     clock: systemClock,
     log: new KeptLog(),
     callbackReaders: new Map(),
     onDeath,
-  });
+  };
+  return { shared, httpServer: await openHttpServer(parts) };
+}
+
+async function setUp(environment: Record<string, string>): Promise<Front> {
+  const deaths: unknown[] = [];
+  const { shared, httpServer } = await open(environment, (error) => deaths.push(error));
   const listened = await httpServer.listen();
   if (listened.kind === 'failed') throw new Error(listened.reason);
   const { listener } = listened;
@@ -146,17 +138,8 @@ for (const threads of ['1', '2']) {
   test(`HTTP_THREADS=${threads}: an address in use is reported, and the threads can be closed`, async () => {
     const path = join(directory, 'gateway.sock');
     writeFileSync(path, 'another file');
-    const config = configIn(directory, { HTTP_THREADS: threads, LISTEN: `unix:${path}` });
-    const shared = allocateSharedMemory(config, 0);
-    const onDeath = () => assert.unreachable();
-    const httpServer = await openHttpServer({
-      config,
-      shared,
-      clock: systemClock,
-      log: new KeptLog(),
-      callbackReaders: new Map(),
-      onDeath,
-    });
+    const environment = { HTTP_THREADS: threads, LISTEN: `unix:${path}` };
+    const { httpServer } = await open(environment, () => assert.unreachable());
     const listened = await httpServer.listen();
     assert.is(listened.kind, 'failed');
     assert.match(listened.kind === 'failed' ? listened.reason : '', 'gateway.sock');
@@ -166,18 +149,7 @@ for (const threads of ['1', '2']) {
 
 test('opening fails if a thread cannot start', async () => {
   writeFileSync(join(directory, 'ledger'), 'no database');
-  const config = configIn(directory, { HTTP_THREADS: '2' });
-  const shared = allocateSharedMemory(config, 0);
-  const onDeath = () => assert.unreachable();
-  const parts = {
-    config,
-    shared,
-    clock: systemClock,
-    log: new KeptLog(),
-    callbackReaders: new Map(),
-    onDeath,
-  };
-  const opening = openHttpServer(parts);
+  const opening = open({ HTTP_THREADS: '2' }, () => assert.unreachable());
   const outcome = await opening.then(
     () => 'opened',
     () => 'failed',

@@ -1,5 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,13 +11,14 @@ import { KeptLog } from '../kept-log.ts';
 import { apiKey } from '../keyring.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SHAPE = { processorCount: 1, threadCount: 1 };
 const ADMIN = apiKey('admin', ['operate']);
 const [FIRST, SECOND] = [apiKey('first', ['post']), apiKey('second', ['post'])] as const;
 
 test('the file is read again when it changes; a wrong or missing one keeps the keys', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'keys-'));
+  const directory = temporaryDirectory();
   const file = join(directory, 'keys');
   const write = (...keys: readonly ApiKey[]) => writeFileSync(file, keys.map(keyLine).join('\n'));
   const table = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
@@ -99,7 +99,6 @@ test('the file is read again when it changes; a wrong or missing one keeps the k
     ]);
   } finally {
     watch.stop();
-    rmSync(directory, { recursive: true });
   }
 });
 

@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readUuid, UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
@@ -19,15 +16,16 @@ import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { must } from '../ledger/samples.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 2 };
 const THREAD = 1;
 
 let directory = '';
 test.before.each(() => {
-  directory = mkdtempSync(join(tmpdir(), 'intake-'));
+  directory = temporaryDirectory();
 });
-test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
 interface Popped {
   readonly correlationId: string;
@@ -183,10 +181,6 @@ function setUp(kind: Durability['kind'] = 'journal', capacity = 8, shardCount = 
       return Array.from(records, (record) => readUuid(record.id, 0));
     },
   };
-}
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 async function settled(answers: readonly { readonly verdict: Verdict | null }[]): Promise<Verdict[]> {

@@ -2,7 +2,8 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { contract } from '../contract/kept.ts';
 import { must } from '../ledger/samples.ts';
-import { fill, idOf, inWorld, type Page, T0_MS } from './payment-world.ts';
+import { idOf } from '../payment-id.ts';
+import { fill, inWorld, type Page, T0_MS } from './payment-world.ts';
 
 const listing = suite('GET /payments');
 

@@ -1,7 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
@@ -28,9 +25,12 @@ import { ask, contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { apiKey } from '../keyring.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
-import { claimOf, must, settlementOf } from '../ledger/samples.ts';
+import { claimOf, must, settlementOf, T0_MS } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 import { type Served, serveHere } from './served.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -64,7 +64,7 @@ class World {
   readonly ring = new Ring(Ring.allocate(RING_CAPACITY));
   readonly idempotencyCache = new IdempotencyCache(IdempotencyCache.allocate(64, Uint32Array.of(1, 2)));
   readonly log = new KeptLog();
-  readonly #directory = mkdtempSync(join(tmpdir(), 'server-'));
+  readonly #directory = temporaryDirectory();
   readonly #app = createApp();
   readonly #journal: Journal;
   #listener: Served | null = null;
@@ -147,7 +147,6 @@ class World {
     this.#listener?.close();
     this.#app.close();
     await this.#journal.close();
-    rmSync(this.#directory, { recursive: true });
   }
 
   ask(path: string, init: RequestInit = {}): Promise<Response> {
@@ -168,22 +167,7 @@ class World {
 
   /** Writes the pieces one by one on one connection; resolves with everything received until it closes. */
   async converse(...pieces: readonly string[]): Promise<string> {
-    const text = await new Promise<string>((resolve) => {
-      let text = '';
-      const socket = connect({ port: this.port, host: '127.0.0.1', noDelay: true });
-      socket.setEncoding('latin1');
-      socket.on('data', (data) => {
-        text += data;
-      });
-      socket.on('error', () => {});
-      socket.on('close', () => resolve(text));
-      const send = (index: number) => {
-        const piece = pieces[index];
-        if (piece !== undefined && !socket.destroyed)
-          socket.write(piece, () => setImmediate(send, index + 1));
-      };
-      send(0);
-    });
+    const text = await converse({ port: this.port, host: '127.0.0.1' }, pieces);
     assertConversationKept(pieces.join(''), text);
     return text;
   }
@@ -199,10 +183,6 @@ function suiteOf(name: string, allowPurge = false, access: 'open' | 'token' = 'o
   });
   test.after.each(() => world.close());
   return test;
-}
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 function bodyOf(correlationId: string, amount: string): string {
@@ -615,6 +595,25 @@ summary('refuses a bound that is finer than what the books still know', async ()
   assert.is((await world.ask(`/payments-summary${minutes}`)).status, 200);
 });
 
+summary('says when a sum is too large, and not that the ledger does not answer', async () => {
+  for (const number of [1, 2]) {
+    const most = { amountCents: Number.MAX_SAFE_INTEGER };
+    await record(number, 0, T0_MS + number, null, most);
+    const owner = (await must(world.books.owners())).at(-1)?.owner ?? 0;
+    const settled = settlementOf(number, {
+      correlationId: idOf(number),
+      requestedAtMs: T0_MS + number,
+      ...most,
+    });
+    assert.equal((await must(world.books.commit(owner, [settled], []))).settled, ['recorded']);
+  }
+  const response = await world.ask('/payments-summary');
+  await problemOf(response, 422, 'sum-too-large');
+  assert.is(response.headers.get('retry-after'), null);
+  const alone = await world.ask(`/payments-summary?to=${new Date(T0_MS + 1).toISOString()}`);
+  assert.is(JSON.parse(await alone.text()).default.totalRequests, 1);
+});
+
 summary('names an unknown parameter, and suggests the right one', async () => {
   for (const [query, field, words] of [
     ['?form=2025-07-15', 'form', 'did you mean `from`?'],
@@ -865,6 +864,14 @@ purging('an id may be posted again after it, with another amount', async () => {
   await world.post(bodyOf(ID, '1'));
   await world.ask('/purge-payments', { method: 'POST' });
   assert.is((await world.post(bodyOf(ID, '2'))).status, 202);
+});
+
+purging('frozen books are not purged, and the answer says what to do', async () => {
+  await must(world.books.setBooksStatus({ kind: 'behind', sinceMs: 1, detail: 'a copy' }));
+  const response = await world.ask('/purge-payments', { method: 'POST' });
+  const { detail } = await problemOf(response, 409, 'books-not-in-use');
+  assert.match(detail, /dinossauro audit --adopt/);
+  assert.is(world.mood.count('purge'), 0);
 });
 
 purging('two purges within a millisecond get different timestamps', async () => {

@@ -10,6 +10,7 @@ import { Ring } from '../../src/shared-memory/ring.ts';
 import { ask as askKept } from '../contract/kept.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { must } from '../ledger/samples.ts';
+import { idOf } from '../payment-id.ts';
 import { operators, TOKEN } from './operator-routes.ts';
 import { serveHere } from './served.ts';
 
@@ -75,10 +76,6 @@ export async function inWorld(use: (world: World) => Promise<void>, mode: 'token
     close();
     app.close();
   }
-}
-
-export function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 /** 1 accepted, 2 dispatched, 3 settled, 4 and 5 rejected; number n was accepted at second n and costs n cents. */

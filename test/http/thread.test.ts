@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,15 +11,15 @@ import { ask } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { configIn } from '../settings.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { serveHere } from './served.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 
 let directory = '';
 test.before.each(() => {
-  directory = mkdtempSync(join(tmpdir(), 'thread-'));
+  directory = temporaryDirectory();
 });
-test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
 function journalFiles(): string[] {
   return readdirSync(directory).filter((name) => name.endsWith('.journal'));

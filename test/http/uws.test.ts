@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type NetConnectOpts } from 'node:net';
-import { tmpdir } from 'node:os';
+import { existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
@@ -16,6 +15,8 @@ import {
   type WebApp,
 } from '../../src/http/uws.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
+import { converse } from './converse.ts';
 
 const LOOPBACK: Address = { kind: 'tcp', host: '127.0.0.1', port: 0 };
 const LIMIT_BYTES = 16;
@@ -28,26 +29,6 @@ async function mustListen(app: WebApp, address: Address = LOOPBACK, options = {}
 
 function portOf(listener: Listener): number {
   return listener.address.kind === 'tcp' ? listener.address.port : 0;
-}
-
-/** Writes `pieces`, each in its own packet if possible; resolves with all bytes received. */
-function converse(to: NetConnectOpts, pieces: readonly string[]): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const socket = connect({ ...to, noDelay: true } as NetConnectOpts);
-    socket.setEncoding('latin1');
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => resolve(text));
-    const send = (index: number) => {
-      const piece = pieces[index];
-      if (piece === undefined || socket.destroyed) return;
-      socket.write(piece, () => setTimeout(send, 10, index + 1));
-    };
-    send(0);
-  });
 }
 
 function post(path: string, body: string, headers = 'Connection: close\r\n'): string {
@@ -258,7 +239,7 @@ test('shares a port among listeners that all ask for it', async () => {
 });
 
 test('listens on a unix socket that other users may open, and removes its file', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'a.sock');
   const app = echoApp();
   const listener = await mustListen(app, { kind: 'unix', path });
@@ -271,11 +252,10 @@ test('listens on a unix socket that other users may open, and removes its file',
   assert.is(statSync(path).mode & 0o777, 0o600);
   narrow.close();
   app.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('replaces a stale socket, but not one in use or another file', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'a.sock');
   const living = createServer();
   await new Promise<void>((resolve) => living.listen(path, resolve));
@@ -302,11 +282,10 @@ test('replaces a stale socket, but not one in use or another file', async () => 
   const listener = await mustListen(app, { kind: 'unix', path });
   listener.close();
   app.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('leaves the file of a successor in place', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'uws-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'a.sock');
   const app = createApp();
   const listener = await mustListen(app, { kind: 'unix', path });
@@ -315,7 +294,6 @@ test('leaves the file of a successor in place', async () => {
   listener.close();
   assert.is(existsSync(path), true);
   app.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('hands connections to the applications of other threads', async () => {

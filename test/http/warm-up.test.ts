@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,12 +6,12 @@ import { systemClock } from '../../src/core/clock.ts';
 import { warmUpHttp } from '../../src/http/warm-up.ts';
 import { KeptLog } from '../kept-log.ts';
 import { configIn } from '../settings.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 let directory = '';
 test.before.each(() => {
-  directory = mkdtempSync(join(tmpdir(), 'warm-up-'));
+  directory = temporaryDirectory();
 });
-test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
 test('it leaves nothing behind and logs nothing', async () => {
   const log = new KeptLog();

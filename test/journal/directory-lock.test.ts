@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { suite } from 'uvu';
@@ -15,6 +14,7 @@ import {
   lockFault,
 } from '../../src/journal/directory-lock.ts';
 import { BindMount } from '../bind-mount.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 interface Context {
   directory: string;
@@ -22,9 +22,8 @@ interface Context {
 
 const locking = suite<Context>('directory lock');
 locking.before.each((context) => {
-  context.directory = mkdtempSync(join(tmpdir(), 'lock-'));
+  context.directory = temporaryDirectory();
 });
-locking.after.each(({ directory }) => rmSync(directory, { recursive: true, force: true }));
 
 function lock(directory: string, purpose?: LockPurpose): Promise<DirectoryLock> {
   return lockDirectory(directory, systemClock, purpose);

@@ -1,7 +1,6 @@
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -9,7 +8,6 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -24,16 +22,15 @@ import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const RECORDS = 16;
 
 const test = suite<{ home: string }>('journals left behind');
 
 test.before.each((context) => {
-  context.home = mkdtempSync(join(tmpdir(), 'left-'));
+  context.home = temporaryDirectory();
 });
-
-test.after.each(({ home }) => rmSync(home, { recursive: true, force: true }));
 
 function ledgerOf(home: string) {
   return { kind: 'lmdb', path: join(home, 'ledger') } as const;

@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,16 +11,17 @@ import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 let directory = '';
 test.before.each(() => {
-  directory = mkdtempSync(join(tmpdir(), 'recovery-'));
+  directory = temporaryDirectory();
 });
-test.after.each(() => rmSync(directory, { recursive: true, force: true }));
 
-function idOf(number: number): Buffer {
+function bytesOf(number: number): Buffer {
   const id = Buffer.alloc(UUID_BYTES);
-  writeUuid(`00000000-0000-4000-8000-${String(number).padStart(12, '0')}`, id, 0);
+  writeUuid(idOf(number), id, 0);
   return id;
 }
 
@@ -60,7 +60,7 @@ function setUp(capacity = 8, journalAccepts = true) {
 function earlierLife(count: number): void {
   const { journal } = setUp();
   const writer = journal('http-0');
-  for (let number = 1; number <= count; number++) writer.append(idOf(number), number, 5000 + number, null);
+  for (let number = 1; number <= count; number++) writer.append(bytesOf(number), number, 5000 + number, null);
   assert.is(writer.write().kind, 'ok');
 }
 
@@ -72,7 +72,7 @@ test('payments accepted by an earlier run are pushed unchanged', async () => {
   const popped = popAll();
   assert.equal(
     popped.map(([id, amountCents, acceptedAtMs]) => [id, amountCents, acceptedAtMs]),
-    [1, 2, 3].map((number) => [readUuid(idOf(number), 0), number, 5000 + number]),
+    [1, 2, 3].map((number) => [readUuid(bytesOf(number), 0), number, 5000 + number]),
   );
   for (const [, , , ref] of popped) assert.not(segments.isDone(ref));
 });
@@ -82,10 +82,10 @@ test('they are in the idempotency cache again, so that a repeated post is recogn
   const { segments, idempotencyCache, recovery } = setUp();
   replay(directory, segments);
   recovery.fillCache();
-  assert.equal(idempotencyCache.find(idOf(1)), { amountCents: 1, acceptedAtMs: 5001 });
-  assert.is(idempotencyCache.reserve(idOf(2), 2, 9000), 'same');
-  assert.is(idempotencyCache.reserve(idOf(2), 3, 9000), 'conflict');
-  assert.is(idempotencyCache.reserve(idOf(3), 3, 9000), 'new');
+  assert.equal(idempotencyCache.find(bytesOf(1)), { amountCents: 1, acceptedAtMs: 5001 });
+  assert.is(idempotencyCache.reserve(bytesOf(2), 2, 9000), 'same');
+  assert.is(idempotencyCache.reserve(bytesOf(2), 3, 9000), 'conflict');
+  assert.is(idempotencyCache.reserve(bytesOf(3), 3, 9000), 'new');
 });
 
 test('what takes more than a journal write to accept goes all the way when it is posted again', () => {
@@ -93,8 +93,8 @@ test('what takes more than a journal write to accept goes all the way when it is
   const { segments, idempotencyCache, recovery } = setUp(8, false);
   replay(directory, segments);
   recovery.fillCache();
-  assert.is(idempotencyCache.reserve(idOf(1), 1, 9000), 'pending');
-  assert.is(idempotencyCache.reserve(idOf(1), 2, 9000), 'conflict');
+  assert.is(idempotencyCache.reserve(bytesOf(1), 1, 9000), 'pending');
+  assert.is(idempotencyCache.reserve(bytesOf(1), 2, 9000), 'conflict');
 });
 
 test('payments that the ledger has are not pushed', async () => {
@@ -113,9 +113,9 @@ test('payments that the ledger has are not pushed', async () => {
 test('payments accepted by this run are pushed again after the death of a thread', async () => {
   const { journal, recovery, popAll } = setUp();
   const [one, other] = [journal('http-0'), journal('http-1')];
-  const ref = one.append(idOf(1), 1, 6001, null);
+  const ref = one.append(bytesOf(1), 1, 6001, null);
   one.write();
-  other.append(idOf(2), 2, 6002, null);
+  other.append(bytesOf(2), 2, 6002, null);
   other.write();
   await recovery.pushAgain();
   const popped = popAll();

@@ -1,7 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +18,7 @@ import {
 } from '../../src/journal/replay.ts';
 import { diskFiles, Journal, type JournalFiles, type JournalOptions } from '../../src/journal/writer.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const RECORDS = 64;
 const BATCH = 16;
@@ -32,11 +32,10 @@ const opened: Journal[] = [];
 function journalSuite(name: string): ReturnType<typeof suite<Context>> {
   const tests = suite<Context>(name);
   tests.before.each((context) => {
-    context.directory = mkdtempSync(join(tmpdir(), 'journal-'));
+    context.directory = temporaryDirectory();
   });
-  tests.after.each(async ({ directory }) => {
+  tests.after.each(async () => {
     for (const journal of opened.splice(0)) await journal.close();
-    rmSync(directory, { recursive: true, force: true });
   });
   return tests;
 }
@@ -365,18 +364,14 @@ failing('an error that is not from the file system is a bug, and is thrown again
 
 /** Mounts a disk of 64 KiB; undefined if that is not allowed. */
 function mountTinyDisk(): string | undefined {
-  const path = mkdtempSync(join(tmpdir(), 'journal-tiny-'));
+  const path = temporaryDirectory();
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', path]).status === 0;
-  if (mounted) return path;
-  rmSync(path, { recursive: true });
-  return undefined;
+  return mounted ? path : undefined;
 }
 
 const tinyDisk = mountTinyDisk();
 failing.after(() => {
-  if (tinyDisk === undefined) return;
-  spawnSync('umount', [tinyDisk]);
-  rmSync(tinyDisk, { recursive: true, force: true });
+  if (tinyDisk !== undefined) spawnSync('umount', [tinyDisk]);
 });
 
 if (tinyDisk === undefined) {

@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -10,6 +8,7 @@ import { openLedger } from '../../src/ledger/open.ts';
 import { Random } from '../sim/random.ts';
 import { Child } from '../system/child.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { RedisServer } from './redis/redis-server.ts';
 import { answers } from './redis/waiting.ts';
 import { claimOf, must, settlementOf, T0_MS } from './samples.ts';
@@ -102,12 +101,8 @@ async function foldsUnder(target: LedgerTarget, crashToo: () => Promise<void>): 
 }
 
 test('LMDB: a process that folds is killed again and again, and no sum is wrong', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'folding-'));
-  try {
-    await foldsUnder({ kind: 'lmdb', path: join(directory, 'books') }, async () => {});
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
+  const directory = temporaryDirectory();
+  await foldsUnder({ kind: 'lmdb', path: join(directory, 'books') }, async () => {});
 });
 
 test('Redis: it and the process that folds are killed again and again, and no sum is wrong', async () => {

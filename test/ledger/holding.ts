@@ -28,7 +28,7 @@ const NOTHING = [
 /** The tests of what a ledger promises about payments that operators hold and release. */
 export function registerHolding(check: Check): void {
   check('what was not dispatched is held, and no claim of it is granted', async (ledger) => {
-    const [http, pool, heir] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
+    const [http, pool, successor] = [await acquire(ledger), await acquire(ledger), await acquire(ledger)];
     await claim(ledger, http, claimOf(1, RESERVED), claimOf(2, RESERVED));
     await claim(ledger, pool, claimOf(3, RESERVED));
     assert.equal(await must(ledger.hold(HOLD, named(1, 3))), ['held', 'held']);
@@ -46,7 +46,7 @@ export function registerHolding(check: Check): void {
     assert.equal((await must(ledger.size())).held, 2);
     assert.equal(await sumsOf(ledger), NOTHING);
     assert.equal(
-      (await takeAll(ledger, http, heir)).map(({ correlationId }) => correlationId),
+      (await takeAll(ledger, http, successor)).map(({ correlationId }) => correlationId),
       [id(2)],
       'it has no owner that could be taken over',
     );
@@ -140,7 +140,7 @@ export function registerHolding(check: Check): void {
     const again = { ...HOLD, what: 'send-again' } as const;
     await must(ledger.reopen(operator, again, [{ correlationId: id(1), attempts: 1 }]));
     assert.equal(await must(ledger.hold(HOLD, named(1))), ['held']);
-    const attempt = { processorName: 'default', requestedAtMs: T0_MS + 1, why: 'probe', outcome: 'rejected' };
+    const attempt = { processorName: 'default', requestedAtMs: T0_MS + 5, why: 'probe', outcome: 'rejected' };
     const story = { ...NO_STORY, earlier: [attempt] } as LedgerEntry['story'];
     assert.equal(await must(ledger.find(id(1))), heldOf(1, { attempts: 1, story }));
     await must(ledger.release(operator, RELEASE, named(1)));
@@ -149,7 +149,7 @@ export function registerHolding(check: Check): void {
   });
 
   check('frozen books and dead owners refuse to hold and to release; a purge ends it', async (ledger) => {
-    const [http, operator, heir] = [
+    const [http, operator, successor] = [
       await acquire(ledger),
       await acquire(ledger, T0_MS),
       await acquire(ledger),
@@ -160,7 +160,7 @@ export function registerHolding(check: Check): void {
     assert.is((await ledger.hold(HOLD, named(2))).kind, 'unavailable');
     assert.is((await ledger.release(operator, RELEASE, named(1))).kind, 'unavailable');
     await must(ledger.setBooksStatus(IN_USE));
-    await takeAll(ledger, operator, heir);
+    await takeAll(ledger, operator, successor);
     assert.is((await ledger.release(operator, RELEASE, named(1))).kind, 'unavailable');
     assert.equal(await numbersIn(ledger, 'held'), [1, 3]);
     await must(ledger.purge(T0_MS + 1000));

@@ -8,6 +8,7 @@ import { type DeadOwner, Takeover } from '../../src/ledger/takeover.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 import { Mood, moody } from './moody-ledger.ts';
 
 const LEASE_MS = 3000;
@@ -77,7 +78,7 @@ function lateClock(): ManualClock {
 }
 
 function claim(number: number): Claim {
-  const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  const correlationId = idOf(number);
   return { correlationId, amountCents: 100, acceptedAtMs: 1000, processor: 0, requestedAtMs: 2000 };
 }
 

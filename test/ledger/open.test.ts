@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -8,15 +6,17 @@ import type { Ledger } from '../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../src/ledger/lmdb/ledger.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { RedisLedger } from '../../src/ledger/redis/ledger.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { operate } from './redis/operate.ts';
 import { RedisServer } from './redis/redis-server.ts';
+import { answers, until } from './redis/waiting.ts';
 import { id } from './samples.ts';
 
 const PARTS = { clock: systemClock, random: Math.random };
 const NAMES = ['default', 'fallback'];
 
 test('a path opens the embedded ledger with the given processors', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'open-'));
+  const directory = temporaryDirectory();
   const ledger = await openLedger(
     { kind: 'lmdb', path: join(directory, 'deep/ledger') },
     NAMES,
@@ -27,7 +27,6 @@ test('a path opens the embedded ledger with the given processors', async () => {
   const empty = NAMES.map((name) => ({ name, count: 0, amountCents: 0 }));
   assert.equal(await ledger.summary(-Infinity, Infinity), { kind: 'ok', value: empty });
   await ledger.close();
-  rmSync(directory, { recursive: true });
 });
 
 test('a URL opens the Redis ledger, even while Redis is unavailable', async () => {
@@ -37,14 +36,12 @@ test('a URL opens the Redis ledger, even while Redis is unavailable', async () =
   await ledger.close();
 });
 
-/** Waits until the ledger answers, or for this reason why it does not. */
-async function until(ledger: Ledger, wanted: RegExp | null): Promise<void> {
-  for (;;) {
+/** Waits until the ledger says this is why it does not answer. */
+function refuses(ledger: Ledger, why: RegExp): Promise<void> {
+  return until(async () => {
     const reply = await ledger.ping();
-    if (wanted === null ? reply.kind === 'ok' : reply.kind === 'unavailable' && wanted.test(reply.reason))
-      return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
+    return reply.kind === 'unavailable' && why.test(reply.reason);
+  });
 }
 
 test('the books in Redis have the number of shards with which they were made', async () => {
@@ -55,20 +52,20 @@ test('the books in Redis have the number of shards with which they were made', a
   try {
     const four = await open(4);
     opened.push(four);
-    await until(four, null);
+    await answers(four);
     assert.is(four.shards.length, 4);
     const shards = Array.from({ length: 40 }, (_, number) => four.shardOf(id(number)));
     assert.is(new Set(shards).size, 4);
     const one = await open(1);
     opened.push(one);
-    await until(one, /^LEDGER_SHARDS is 1, but these books were made with 4: set LEDGER_SHARDS=4$/);
+    await refuses(one, /^LEDGER_SHARDS is 1, but these books were made with 4: set LEDGER_SHARDS=4$/);
     const eight = await open(8);
     opened.push(eight);
-    await until(eight.shards[0] as Ledger, /set LEDGER_SHARDS=4$/);
-    for (const shard of eight.shards.slice(1)) await until(shard, /only shard 0 says/);
+    await refuses(eight.shards[0] as Ledger, /set LEDGER_SHARDS=4$/);
+    for (const shard of eight.shards.slice(1)) await refuses(shard, /only shard 0 says/);
     const again = await open(4);
     opened.push(again);
-    await until(again, null);
+    await answers(again);
   } finally {
     for (const ledger of opened) await ledger.close();
     await server.stop();
@@ -80,12 +77,12 @@ test('books in Redis that are older than shards have one', async () => {
   const open = (shardCount: number) =>
     openLedger({ kind: 'redis', url: server.url, shardCount }, NAMES, PARTS, 'here');
   const first = await open(1);
-  await until(first, null);
+  await answers(first);
   assert.is(await operate(server, 'HDEL', '{dinossauro}:meta', 'shard'), 1);
   const [same, other] = [await open(1), await open(2)];
-  await until(same, null);
+  await answers(same);
   const shard = other.shards[0] as Ledger;
-  await until(shard, /made with 1: set LEDGER_SHARDS=1$/);
+  await refuses(shard, /made with 1: set LEDGER_SHARDS=1$/);
   for (const ledger of [first, same, other]) await ledger.close();
   await server.stop();
 });

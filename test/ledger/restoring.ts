@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { BooksStatus, BooksStatusKind } from '../../src/ledger/books-status.ts';
-import type { Claim, LedgerEntry, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
-import { acquire, FOREVER_MS, id, must, restoredOf, T0_MS } from './samples.ts';
+import type { LedgerEntry, RestoredEntry, Shard } from '../../src/ledger/ledger.ts';
+import { acquire, claimOf, FOREVER_MS, id, must, restoredOf, settlementOf, T0_MS } from './samples.ts';
 
 type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
 
@@ -45,7 +45,7 @@ export function registerRestoring(check: Check): void {
   check('what the books know better stays, and what contradicts them is refused', async (ledger) => {
     const owner = await acquire(ledger);
     await must(ledger.commit(owner, [], [claimOf(1), claimOf(2)]));
-    const settlement = { ...claimOf(1), status: 'settled', processor: 0, reason: '' } as const;
+    const settlement = settlementOf(1);
     await must(ledger.commit(owner, [settlement], []));
     const replies = await must(
       ledger.restoreEntries(owner, [
@@ -70,9 +70,9 @@ export function registerRestoring(check: Check): void {
     assert.is((await must(ledger.summary(0, Infinity)))[0]?.count, 2);
   });
 
-  check('while the books are frozen, open entries are advanced, whoever holds them', async (ledger) => {
+  check('while the books are frozen, open entries of every owner are advanced', async (ledger) => {
     const former = await acquire(ledger);
-    await must(ledger.commit(former, [], [claimOf(1), claimOf(2), { ...claimOf(3), processor: null }]));
+    await must(ledger.commit(former, [], [claimOf(1), claimOf(2), claimOf(3, { processor: null })]));
     await must(ledger.setBooksStatus(statusOf('behind')));
     const owner = await acquire(ledger);
     const later = [
@@ -102,10 +102,61 @@ export function registerRestoring(check: Check): void {
     const successor = await acquire(ledger);
     const [taken] = await must(ledger.takeOver(owner, successor, 10));
     assert.is(taken?.correlationId, id(1));
-    const settlement = { ...claimOf(1), status: 'settled', processor: 0, reason: '' } as const;
+    const settlement = settlementOf(1);
     assert.equal((await must(ledger.commit(successor, [settlement], []))).settled, ['recorded']);
     const late = await ledger.restoreEntries(owner, [openOf(2)]);
     assert.is(late.kind, 'unavailable', 'nothing is written for an owner that is gone');
+  });
+
+  check('what folded books may have forgotten is neither counted again nor opened again', async (ledger) => {
+    const owner = await acquire(ledger);
+    const minuteMs = 60_000;
+    const foldedMs = T0_MS + 2 * minuteMs;
+    await must(ledger.restoreEntries(owner, [restoredOf(1), restoredOf(2, { processor: 1 })]));
+    const cancelled = { status: 'rejected', processor: null, attempts: 0, reason: 'cancelled' } as const;
+    const neverSent = { processor: null, requestedAtMs: 0, attempts: 0 } as const;
+    const entries = [
+      restoredOf(1),
+      restoredOf(3, { acceptedAtMs: foldedMs }),
+      restoredOf(4, { requestedAtMs: foldedMs }),
+      openOf(5),
+      openOf(6, { requestedAtMs: foldedMs }),
+      restoredOf(7, { status: 'accepted', ...neverSent }),
+      restoredOf(8, { status: 'held', ...neverSent }),
+      restoredOf(9, { status: 'held', ...neverSent, amountCents: 0 }),
+      restoredOf(10, cancelled),
+      restoredOf(11, { status: 'rejected', reason: 'no' }),
+    ];
+    while (await must(ledger.upkeep(foldedMs + minuteMs, minuteMs)));
+    assert.is(await find(ledger, id(1)), undefined);
+    for (const kind of ['in-use', 'behind', 'unproven'] as const) {
+      await must(ledger.setBooksStatus(statusOf(kind)));
+      const replies = await must(ledger.restoreEntries(owner, entries));
+      const first = kind === 'in-use';
+      assert.equal(replies, [
+        first ? 'uncounted' : 'known',
+        first ? 'uncounted' : 'known',
+        first ? 'restored' : 'known',
+        'forgotten',
+        first ? 'restored' : 'known',
+        'forgotten',
+        'forgotten',
+        first ? 'restored' : 'known',
+        first ? 'restored' : 'known',
+        first ? 'restored' : 'known',
+      ]);
+      const totals = await must(ledger.summary(-Infinity, Infinity));
+      assert.equal(
+        totals.map(({ count }) => count),
+        [2, 1],
+      );
+    }
+    for (const number of [5, 7, 8]) assert.is(await find(ledger, id(number)), undefined);
+    await must(ledger.setBooksStatus(statusOf('filling')));
+    assert.equal(await must(ledger.restoreEntries(owner, [restoredOf(2), openOf(5)])), [
+      'restored',
+      'restored',
+    ]);
   });
 
   check('frozen books refuse every change, and say why', async (ledger) => {
@@ -143,11 +194,6 @@ function statusOf(kind: BooksStatusKind): BooksStatus {
 
 function openOf(number: number, change: Partial<RestoredEntry> = {}): RestoredEntry {
   return restoredOf(number, { status: 'dispatched', ...change });
-}
-
-function claimOf(number: number): Claim & { readonly processor: number } {
-  const times = { acceptedAtMs: T0_MS, requestedAtMs: T0_MS + 5 };
-  return { correlationId: id(number), amountCents: 1990, processor: 0, ...times };
 }
 
 function find(ledger: Shard, correlationId: string): Promise<LedgerEntry | undefined> {

@@ -4,12 +4,12 @@ import type {
   Claim,
   ClaimReply,
   LedgerEntry,
+  NoSum,
   Reply,
   RestoredEntry,
   Settlement,
   Shard,
 } from '../../src/ledger/ledger.ts';
-import type { TooFine } from '../../src/ledger/retention.ts';
 
 /** When the payments of these tests were accepted. */
 export const T0_MS = Date.UTC(2025, 6, 1, 12, 0, 0, 0);
@@ -24,7 +24,7 @@ export function claimOf(number: number, change: Partial<Claim> = {}): Claim {
     amountCents: 1990,
     acceptedAtMs: T0_MS,
     processor: 0,
-    requestedAtMs: T0_MS + number,
+    requestedAtMs: T0_MS + 5,
     ...change,
   };
 }
@@ -35,7 +35,7 @@ export function settlementOf(number: number, change: Partial<Settlement> = {}): 
     status: 'settled',
     processor: 0,
     amountCents: 1990,
-    requestedAtMs: T0_MS + number,
+    requestedAtMs: T0_MS + 5,
     reason: '',
     ...change,
   };
@@ -115,10 +115,11 @@ export async function settleAll(
   await must(ledger.commit(owner, settlements, []));
 }
 
-export async function must<T>(reply: Promise<Reply<T> | TooFine>): Promise<T> {
+export async function must<T>(reply: Promise<Reply<T> | NoSum>): Promise<T> {
   const answer = await reply;
   if (answer.kind === 'too-fine')
     throw new Error(`the books are folded too far for this \`${answer.bound}\``);
+  if (answer.kind === 'too-large') throw new Error('a sum is too large');
   if (answer.kind === 'unavailable') throw new Error(`the ledger is unavailable: ${answer.reason}`);
   return answer.value;
 }

@@ -3,8 +3,9 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { listPayments, type PaymentsOrder } from '../../src/operate/list-payments.ts';
 import { TOKEN } from '../http/operator-routes.ts';
-import { fill, idOf, inWorld } from '../http/payment-world.ts';
+import { fill, inWorld } from '../http/payment-world.ts';
 import { must } from '../ledger/samples.ts';
+import { idOf } from '../payment-id.ts';
 
 interface Said {
   readonly isDone: boolean;

@@ -1,7 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { cancelPayments, holdPayments, listActions, sendAgain } from '../../src/operate/payment-actions.ts';
-import { idOf } from '../http/payment-world.ts';
+import { idOf } from '../payment-id.ts';
 import { print, withGateway } from './scripted-gateway.ts';
 
 const SAID = { by: 'ana', why: 'limits corrected', token: 'secret', json: false };

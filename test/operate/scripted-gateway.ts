@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenLocally } from '../listen-locally.ts';
 
 interface Asked {
   readonly line: string;
@@ -34,10 +34,9 @@ export async function withGateway(
       response.end(isText ? value : JSON.stringify(value));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   output.log = (text) => out.push(text);
   output.error = (text) => err.push(text);
-  const code = await use(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const code = await use(`http://127.0.0.1:${await listenLocally(server)}`);
   server.closeAllConnections();
   server.close();
   return { code, asked, out, err };

@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -20,6 +19,7 @@ import {
 } from '../../src/webhooks/progress.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { must } from '../ledger/samples.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 'a').toString('base64')}`;
 const WORKING: Progress = { ...beginning('1-0'), holder: 'gateway-1 x' };
@@ -106,14 +106,13 @@ function linesOf(outcome: Outcome<readonly string[]>): readonly string[] {
 }
 
 test('operators see, enable and repeat webhooks, and doctor says what is wrong, on LMDB and on Redis', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'dinossauro-webhooks-'));
+  const directory = temporaryDirectory();
   const server = await RedisServer.start();
   try {
     await atLedger(`lmdb:${join(directory, 'ledger')}`, directory);
     await atLedger(server.url, directory);
   } finally {
     await server.stop();
-    rmSync(directory, { recursive: true });
   }
 });
 

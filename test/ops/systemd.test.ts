@@ -1,12 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readConfig, settingsList } from '../../src/config/config.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const FOLDER = fileURLToPath(new URL('../../deploy/systemd/', import.meta.url));
 const UNIT = readFileSync(join(FOLDER, 'dinossauro.service'), 'utf8');
@@ -31,20 +31,16 @@ test('the unit waits for longer than a stop takes', () => {
 
 const verifying = spawnSync('systemd-analyze', ['--version']).error === undefined ? test : test.skip;
 verifying('systemd finds nothing wrong with the unit', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'systemd-'));
-  try {
-    const path = join(directory, 'dinossauro.service');
-    // It also checks that the program is there.
-    writeFileSync(path, UNIT.replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`));
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', path], {
-      encoding: 'utf8',
-    });
-    assert.is(status, 0, stderr);
-    const about = stderr.split('\n').filter((line) => line.includes(path));
-    assert.equal(about, []);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const directory = temporaryDirectory();
+  const path = join(directory, 'dinossauro.service');
+  // It also checks that the program is there.
+  writeFileSync(path, UNIT.replace(/^ExecStart=\S+/m, `ExecStart=${process.execPath}`));
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', path], {
+    encoding: 'utf8',
+  });
+  assert.is(status, 0, stderr);
+  const about = stderr.split('\n').filter((line) => line.includes(path));
+  assert.equal(about, []);
 });
 
 test.run();

@@ -4,10 +4,7 @@ import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { CallbackWatch } from '../../src/pool/callback-watch.ts';
 import { CallbackRing } from '../../src/shared-memory/callback-ring.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
-
-function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-}
+import { idOf } from '../payment-id.ts';
 
 test('callbacks are handed over by processor; those that come soon after gather', async () => {
   const buffer = CallbackRing.allocate(8);

@@ -1,5 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,6 +11,7 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SHAPE = { processorCount: 2, threadCount: 1 };
 const LOOK_MS = 500;
@@ -44,7 +44,7 @@ interface World {
 }
 
 async function watching(use: (world: World) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'credentials-'));
+  const directory = temporaryDirectory();
   const write = (name: string, text: string) => {
     writeFileSync(join(directory, `${name}.new`), text);
     renameSync(join(directory, `${name}.new`), join(directory, name));
@@ -106,7 +106,6 @@ async function watching(use: (world: World) => Promise<void>): Promise<void> {
     });
   } finally {
     watch.stop();
-    rmSync(directory, { recursive: true });
   }
 }
 

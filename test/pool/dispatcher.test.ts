@@ -9,7 +9,8 @@ import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import type { LookUpOutcome, PayOutcome } from '../../src/processor/processor.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
-import { BREAKER, idOf, POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
+import { idOf } from '../payment-id.ts';
+import { BREAKER, POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 const NAMES = ['default', 'fallback'];
@@ -1711,7 +1712,7 @@ test('a stop waits for no processor that does not let a payment through; the nex
   await next.stop();
 });
 
-test('a stop is seen without being stirred, when the ring wakes it', async () => {
+test('a stop is seen when the ring wakes the dispatcher, which nothing else does', async () => {
   const world = setUp();
   await rest();
   world.sharedState.stop();

@@ -15,6 +15,7 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { KeptLog } from '../kept-log.ts';
 import type { ManualClock } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 import { processorTarget } from '../processor-target.ts';
 import type { ScriptedProcessor } from './scripted-processor.ts';
 
@@ -80,10 +81,6 @@ class ListSource implements Source {
   leaveToLedger(correlationId: string): void {
     this.leftToLedger.push(correlationId);
   }
-}
-
-export function idOf(number: number): string {
-  return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
 export interface RunningParts {

@@ -7,7 +7,8 @@ import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf } from '../ledger/samples.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
-import { idOf, POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
+import { idOf } from '../payment-id.ts';
+import { POLICY, runDispatcher, TARGET } from './running-dispatcher.ts';
 import { ScriptedProcessor } from './scripted-processor.ts';
 
 // One pool thread and two shards: `here` works, `there` has faults.

@@ -1,8 +1,5 @@
-import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -19,11 +16,13 @@ import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { Ring } from '../../src/shared-memory/ring.ts';
 import { SegmentTable } from '../../src/shared-memory/segment-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
-import { SimulatedProcessor } from '../../src/simulated/processor.ts';
-import { serve } from '../../src/simulated/server.ts';
 import { KeptLog } from '../kept-log.ts';
+import { listenLocally } from '../listen-locally.ts';
+import { idOf } from '../payment-id.ts';
 import { configIn } from '../settings.ts';
+import { serveSimulated } from '../simulated/serve-simulated.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const PAYMENTS = 200;
 /** More than two threads settle before they are told to end. */
@@ -33,29 +32,20 @@ const NAMES = ['default', 'fallback'];
 
 let directory = '';
 test.before.each(() => {
-  directory = mkdtempSync(join(tmpdir(), 'pool-worker-'));
+  directory = temporaryDirectory();
 });
-test.after.each(() => rmSync(directory, { recursive: true, force: true }));
-
-async function startProcessor(): Promise<{ readonly url: string; close(): void }> {
-  const fee = { units: 5n, scale: 2 };
-  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
-  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('not serving');
-  return { url: `http://127.0.0.1:${served.address.port}`, close: served.close };
-}
 
 function payments(count: number, from: number): { readonly id: Buffer; readonly amountCents: number }[] {
   return Array.from({ length: count }, (_, index) => {
     const id = Buffer.alloc(UUID_BYTES);
-    writeUuid(`00000000-0000-4000-8000-${String(from + index).padStart(12, '0')}`, id, 0);
+    writeUuid(idOf(from + index), id, 0);
     return { id, amountCents: 100 + index };
   });
 }
 
 /** An instance without its HTTP threads. */
 async function setUp(environment: Record<string, string> = {}) {
-  const [cheap, dear] = [await startProcessor(), await startProcessor()];
+  const [cheap, dear] = [await serveSimulated(), await serveSimulated()];
   const config = configIn(directory, {
     PAYMENT_PROCESSOR_URL_DEFAULT: cheap.url,
     PAYMENT_PROCESSOR_URL_FALLBACK: dear.url,
@@ -136,9 +126,7 @@ test('a thread sends its payments with the credentials that their file has now',
     if (request.method === 'POST') sent.push(request.headers.authorization ?? '');
     response.end('{}');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${await listenLocally(server)}`;
   const [file, keyFile] = [join(directory, 'p.yaml'), join(directory, 'key')];
   const entry = `{ name: default, url: "${url}", contract: rinha, fee: { share: 0 }, credentials: { bearer: BANK_KEY } }`;
   writeFileSync(file, `processors: [${entry}]`);

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -12,6 +11,7 @@ import { rinha } from '../../src/processor/contracts/rinha.ts';
 import type { Dispatch, PayOutcome } from '../../src/processor/processor.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { Authority, type Issued, pem, tlsOf } from '../authority.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { until } from '../system/until.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -32,10 +32,6 @@ const DISPATCH: Dispatch = {
 
 const [ours, others] = [new Authority(), new Authority()];
 const CA = { ca: pem(ours.caFile) };
-test.after(() => {
-  ours.dispose();
-  others.dispose();
-});
 
 /** Pays at a processor with this certificate. Returns the outcome, and how many requests the processor received. */
 async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise<[PayOutcome, number]> {
@@ -45,9 +41,7 @@ async function paid(certificate: Issued, tls: Tls, requestCert = false): Promise
     requestCount++;
     response.end('{}');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `https://127.0.0.1:${await listenLocally(server)}`;
   const processor = new HttpProcessor({ ...PARTS, url, tls });
   const answer = await processor.pay(DISPATCH, TIMEOUT_MS);
   await processor.close();
@@ -106,9 +100,7 @@ for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       names.push(socket.servername);
       areReused.push(socket.isSessionReused());
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+    const url = `https://localhost:${await listenLocally(server)}`;
     const processor = new HttpProcessor({ ...PARTS, url, tls: CA });
     const answers = [await processor.pay(DISPATCH, TIMEOUT_MS), await processor.pay(DISPATCH, TIMEOUT_MS)];
     await processor.close();
@@ -136,9 +128,7 @@ test('with another certificate, a call in flight ends with the old one, and the 
     answer = () => response.end('{}');
     if (serials.length !== 3) answer();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `https://127.0.0.1:${await listenLocally(server)}`;
   const processor = new HttpProcessor({
     ...PARTS,
     url,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
+import { listenLocally } from '../listen-locally.ts';
 
 /** A request as received. */
 export interface Received {
@@ -18,6 +19,7 @@ export class FaultyServer {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #closed: Promise<unknown>;
+  #port = 0;
   connectionCount = 0;
 
   private constructor(behaviour: Behaviour) {
@@ -40,13 +42,12 @@ export class FaultyServer {
 
   static async start(behaviour: Behaviour): Promise<FaultyServer> {
     const server = new FaultyServer(behaviour);
-    server.#server.listen(0, '127.0.0.1');
-    await once(server.#server, 'listening');
+    server.#port = await listenLocally(server.#server);
     return server;
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `http://127.0.0.1:${this.#port}`;
   }
 
   get openConnectionCount(): number {

@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { isSetupError } from '../../src/core/setup-error.ts';
 import { openContract } from '../../src/processor/open-contract.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const WHOLE = `{ name: 'mine', proofs: [], pay() {}, readPay() {}, find() {}, readFind() {} }`;
-const folder = mkdtempSync(join(tmpdir(), 'contract 100% #'));
-test.after(() => rmSync(folder, { recursive: true }));
+const folder = join(temporaryDirectory(), 'contract 100% #');
+mkdirSync(folder);
 
 let moduleCount = 0;
 /** Writes a module of the user, in a folder whose name needs escaping in a URL. */

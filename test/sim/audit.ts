@@ -15,11 +15,11 @@ import type {
   Ledger,
   LedgerEntry,
   LedgerPage,
+  NoSum,
   Reply,
   Settlement,
   SummaryReply,
 } from '../../src/ledger/ledger.ts';
-import type { TooFine } from '../../src/ledger/retention.ts';
 import { attemptsOf } from '../../src/ledger/story.ts';
 import { UNIT_SPANS_MS, unitStartMs } from '../../src/ledger/time-index.ts';
 import type { Dispatch } from '../../src/processor/processor.ts';
@@ -478,7 +478,7 @@ function isWholeMinutes(fromMs: number, toMs: number): boolean {
   return unitStartMs(MINUTE, fromMs) === fromMs && unitStartMs(MINUTE, toMs + 1) === toMs + 1;
 }
 
-function must<T>(reply: Reply<T> | TooFine): T {
+function must<T>(reply: Reply<T> | NoSum): T {
   assert.ok(reply.kind === 'ok', reply.kind === 'unavailable' ? reply.reason : reply.kind);
   return reply.value;
 }

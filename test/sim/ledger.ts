@@ -140,11 +140,11 @@ export class SimLedger implements Shard {
     });
   }
 
-  /** Simulated clients ask for everything, which is never too fine. */
+  /** Simulated clients ask for everything, which is never too fine, and never too large. */
   summary(fromMs: number, toMs: number): Promise<Reply<ProcessorTotals[]>> {
     return this.#ask(async (inner) => {
       const reply = await inner.summary(fromMs, toMs);
-      return reply.kind === 'too-fine' ? unavailable(reply.kind) : reply;
+      return reply.kind === 'ok' || reply.kind === 'unavailable' ? reply : unavailable(reply.kind);
     });
   }
 

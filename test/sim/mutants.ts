@@ -395,7 +395,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'contract: treat a pending payment as charged',
     file: 'processor/contracts/rest-async.ts',
     from: "case 'pending':\n          return { kind: 'pending' };\n        case 'none':\n        case 'strange':",
-    to: "case 'pending':\n          return { kind: 'held', amountCents: told.amountCents, requestedAtMs: told.requestedAtMs };\n        case 'none':\n        case 'strange':",
+    to: "case 'pending':\n          return { kind: 'held', amountCents: fields.amountCents, requestedAtMs: fields.requestedAtMs };\n        case 'none':\n        case 'strange':",
   },
   {
     name: 'contract: believe at once that a pending payment is absent',

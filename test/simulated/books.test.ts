@@ -41,6 +41,7 @@ test('forgets all', () => {
 test('sums every window like a plain scan, even beyond the precision of a double', () => {
   const moment = fc.integer({ min: -3000, max: 3000 });
   const amount = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER });
+  let [within, imprecise] = [0, 0];
   void fc.assert(
     fc.property(fc.array(fc.tuple(amount, moment)), moment, moment, (payments, fromMs, toMs) => {
       const books = new Books();
@@ -53,9 +54,12 @@ test('sums every window like a plain scan, even beyond the precision of a double
         amountCents += BigInt(cents);
       }
       assert.equal(books.sum(fromMs, toMs), { count, amountCents });
+      within += count;
+      if (amountCents > Number.MAX_SAFE_INTEGER) imprecise++;
     }),
     { seed: 2025 },
   );
+  assert.ok(within > 50 && imprecise > 5, `${within} payments, ${imprecise} sums`);
 });
 
 test.run();

@@ -8,6 +8,7 @@ import { Load } from '../../src/simulated/load.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { type Served, serveHere } from '../http/served.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 import { until } from '../system/until.ts';
 
 const TOKEN = 'the-token-of-the-lab';
@@ -41,7 +42,7 @@ class World {
     this.#listener = await serveHere(this.#app);
     const { port } = this.#listener;
     let ids = 0;
-    const newId = () => `00000000-0000-4000-8000-${String(ids++).padStart(12, '0')}`;
+    const newId = () => idOf(ids++);
     this.#load = new Load({ host: '127.0.0.1', port, clock: this.clock, random: () => 0.25, newId });
     const processors = new Map([['default', this.processor]]);
     this.#lab = await serveLab({ processors, load: this.#load, token: TOKEN, origins: [ORIGIN] });

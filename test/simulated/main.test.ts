@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/simulated/main.ts', import.meta.url));
 
@@ -54,10 +55,7 @@ test('reports an invalid setting, and a port in use, in one line', async () => {
   assert.match(wrong.errors, /^FEE="a lot" is invalid: .*\.\n$/);
 
   const taken = createServer();
-  await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
-  const address = taken.address();
-  const port = typeof address === 'object' ? address?.port : 0;
-  const refused = await run({ LISTEN: `127.0.0.1:${port}` }, () => {});
+  const refused = await run({ LISTEN: `127.0.0.1:${await listenLocally(taken)}` }, () => {});
   await new Promise((resolve) => taken.close(resolve));
   assert.is(refused.code, 1);
   assert.match(
@@ -67,7 +65,7 @@ test('reports an invalid setting, and a port in use, in one line', async () => {
 });
 
 test('keeps its books in BOOKS_FILE across a kill, and reports an invalid file in one line', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'processor-'));
+  const directory = temporaryDirectory();
   const settings = { LISTEN: '127.0.0.1:0', BOOKS_FILE: join(directory, 'default.books') };
   const statuses: number[] = [];
   const pay = async (child: ChildProcess, output: string) => {
@@ -85,7 +83,6 @@ test('keeps its books in BOOKS_FILE across a kill, and reports an invalid file i
   assert.equal(statuses, [200, 422]);
   writeFileSync(settings.BOOKS_FILE, 'no books at all\n');
   const refused = await run(settings, () => {});
-  rmSync(directory, { recursive: true });
   assert.is(refused.code, 1);
   assert.match(refused.errors, /^BOOKS_FILE=\S+: line 1 is damaged, or the file is of another kind\.\n$/);
 });

@@ -4,6 +4,7 @@ import { type Fault, readFault } from '../../src/simulated/fault.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import type { Reply } from '../../src/simulated/reply.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { idOf } from '../payment-id.ts';
 
 function make(): { clock: ManualClock; processor: SimulatedProcessor } {
   const clock = new ManualClock();
@@ -12,7 +13,7 @@ function make(): { clock: ManualClock; processor: SimulatedProcessor } {
 }
 
 function payment(number: number, amountCents = 100, requestedAtMs = 0) {
-  const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+  const correlationId = idOf(number);
   return { correlationId, amountCents, requestedAtMs };
 }
 

@@ -4,6 +4,8 @@ import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { SimulatedProcessor } from '../../src/simulated/processor.ts';
 import { serve } from '../../src/simulated/server.ts';
+import { converse } from '../http/converse.ts';
+import { serveSimulated } from './serve-simulated.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const BODY = `{"correlationId":"${ID}","amount":19.9,"requestedAt":"2025-07-15T12:34:56.120Z"}`;
@@ -25,11 +27,7 @@ type Call = (
 
 /** Runs `run` with a new processor. */
 async function withServer(run: (call: Call, port: number) => Promise<void>): Promise<void> {
-  const fee = { units: 5n, scale: 2 };
-  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: '123' });
-  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('not serving');
-  const { port } = served.address;
+  const { port, close } = await serveSimulated();
   const call: Call = async (method, path, body, headers = ADMIN) => {
     const url = `http://127.0.0.1:${port}${path}`;
     const response = await fetch(url, { method, headers, ...(body === undefined ? {} : { body }) });
@@ -38,23 +36,8 @@ async function withServer(run: (call: Call, port: number) => Promise<void>): Pro
   try {
     await run(call, port);
   } finally {
-    served.close();
+    close();
   }
-}
-
-/** Sends raw bytes, and returns everything received until the connection ends. */
-function raw(port: number, request: string): Promise<string> {
-  return new Promise((resolve) => {
-    let text = '';
-    const socket = connect(port, '127.0.0.1');
-    socket.setEncoding('latin1');
-    socket.on('data', (data) => {
-      text += data;
-    });
-    socket.on('error', () => {});
-    socket.on('close', () => resolve(text));
-    socket.write(request);
-  });
 }
 
 function rawPayment(): string {
@@ -183,7 +166,7 @@ test('shows faults on the wire', () =>
   withServer(async (call, port) => {
     const strike = async (kind: string) => {
       await call('PUT', '/admin/faults', JSON.stringify({ kind, count: 1 }));
-      return raw(port, rawPayment());
+      return converse({ port, host: '127.0.0.1' }, [rawPayment()]);
     };
     assert.is(await strike('drop-before-commit'), '');
     assert.is((await call('GET', `/payments/${ID}`)).status, 404);

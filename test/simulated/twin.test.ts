@@ -1,5 +1,4 @@
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'uvu';
@@ -11,6 +10,7 @@ import {
   type TwinName,
   type TwinOptions,
 } from '../../src/simulated/twin.ts';
+import { listenLocally } from '../listen-locally.ts';
 
 const ID = '4a7901b8-7d26-4d9d-aa19-4dc1c7cf60b3';
 const TYPE = { 'content-type': 'application/json' };
@@ -98,8 +98,7 @@ test('rest-async posts the outcome to its callback URL once', async () => {
     received.push(`${request.method} ${request.url} ${await text(request)}`);
     response.end();
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const callbackUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/callbacks/moo`;
+  const callbackUrl = `http://127.0.0.1:${await listenLocally(server)}/callbacks/moo`;
   await withTwin(
     'rest-async',
     async (twin) => {

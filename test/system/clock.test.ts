@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchangeKept } from '../contract/kept.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Deployment, type Gateway } from './deployment.ts';
 import { ledgers, SETTLE_MS } from './scale.ts';
 import { pause, until } from './until.ts';
@@ -18,7 +18,7 @@ const PAYMENTS = 5;
 
 /** The wall clock of a process, at a changeable offset from ours. */
 class WallClock {
-  readonly #directory = mkdtempSync(join(tmpdir(), 'clock-'));
+  readonly #directory = temporaryDirectory();
   readonly #file = join(this.#directory, 'offset');
   readonly environment: Readonly<Record<string, string>>;
 
@@ -34,10 +34,6 @@ class WallClock {
 
   set(aheadS: number): void {
     writeFileSync(this.#file, `${aheadS < 0 ? '' : '+'}${aheadS}\n`);
-  }
-
-  remove(): void {
-    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
 
@@ -66,31 +62,24 @@ for (const ledger of ledgers('lmdb')) {
     clockTest(`a wall clock that jumps ${what} delays no payment: ${ledger}`, async (library) => {
       const clock = new WallClock(library);
       const settings = { ...clock.environment, FAILOVER_DELAY_MS: String(FAILOVER_DELAY_MS) };
-      try {
-        await Deployment.run(
-          { ledger, gatewayCount: 1, settings },
-          async ({ gateways, processors, books }) => {
-            const [gateway] = gateways;
-            const [cheap, dear] = processors;
-            assert.ok(gateway);
-            await cheap.setFailing(true);
-            await post(gateway, PAYMENTS);
-            for (const aheadS of steps) {
-              clock.set(aheadS);
-              await post(gateway, PAYMENTS);
-              await pause(100);
-            }
-            const count = PAYMENTS * (1 + steps.length);
-            await until('the more expensive processor has charged them', SETTLE_MS, async () => {
-              return (await dear.summary()).count === count;
-            });
-            assert.is((await cheap.summary()).count, 0);
-            await books.untilSettled(count, SETTLE_MS);
-          },
-        );
-      } finally {
-        clock.remove();
-      }
+      await Deployment.run({ ledger, gatewayCount: 1, settings }, async ({ gateways, processors, books }) => {
+        const [gateway] = gateways;
+        const [cheap, dear] = processors;
+        assert.ok(gateway);
+        await cheap.setFailing(true);
+        await post(gateway, PAYMENTS);
+        for (const aheadS of steps) {
+          clock.set(aheadS);
+          await post(gateway, PAYMENTS);
+          await pause(100);
+        }
+        const count = PAYMENTS * (1 + steps.length);
+        await until('the more expensive processor has charged them', SETTLE_MS, async () => {
+          return (await dear.summary()).count === count;
+        });
+        assert.is((await cheap.summary()).count, 0);
+        await books.untilSettled(count, SETTLE_MS);
+      });
     });
   }
 }

@@ -1,13 +1,12 @@
-import { once } from 'node:events';
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchangeKept } from '../contract/kept.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { Random } from '../sim/random.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Deployment, type Gateway } from './deployment.ts';
 import { Load } from './load.ts';
 import { SETTLE_MS } from './scale.ts';
@@ -44,14 +43,12 @@ async function guarded() {
       response.writeHead(404).end(body);
     }
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${await listenLocally(server)}`;
   return { url, valid, charged, refused, server };
 }
 
 test('a key is replaced at two instances of two pool threads under load: no post fails, no call is refused', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'credentials-'));
+  const directory = temporaryDirectory();
   const write = (name: string, text: string) => {
     writeFileSync(join(directory, `${name}.new`), text);
     renameSync(join(directory, `${name}.new`), join(directory, name));
@@ -107,7 +104,6 @@ test('a key is replaced at two instances of two pool threads under load: no post
   } finally {
     bank.server.close();
     bank.server.closeAllConnections();
-    rmSync(directory, { recursive: true, force: true });
   }
 });
 

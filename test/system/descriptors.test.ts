@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { Agent, createServer, type Server } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
 import { pause, until } from './until.ts';
@@ -30,9 +31,7 @@ async function processor(): Promise<{ server: Server; url: string; committed: Se
     if (request.method === 'POST') committed.add(JSON.parse(body).correlationId);
     response.end('{"failing":false,"minResponseTime":0}');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, committed };
+  return { server, url: `http://127.0.0.1:${await listenLocally(server)}`, committed };
 }
 
 /** Idle connections that reconnect when they are closed. Returns a function that ends them. */
@@ -63,7 +62,7 @@ function cpuMs(pid: number): number {
 
 for (const threads of ['1', '2']) {
   test(`more clients than descriptors (${threads} HTTP threads): payments go on, no circuit opens, the CPU is free`, async () => {
-    const directory = mkdtempSync(join(tmpdir(), 'descriptors-'));
+    const directory = temporaryDirectory();
     const [first, second] = [await processor(), await processor()];
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
@@ -133,7 +132,6 @@ for (const threads of ['1', '2']) {
         server.close();
         server.closeAllConnections();
       }
-      rmSync(directory, { recursive: true });
     }
   });
 }

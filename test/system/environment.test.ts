@@ -1,15 +1,13 @@
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createPlainServer } from 'node:http';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Authority, tlsOf } from '../authority.ts';
 import { dinossauro } from '../cli/dinossauro.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Child } from './child.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -36,15 +34,12 @@ async function withImpostor(use: (impostor: Impostor) => Promise<void>): Promise
     requests.push(`${request.method} ${request.url}`);
     response.end('{}');
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `https://127.0.0.1:${await listenLocally(server)}`;
   try {
     await use({ authority, url, requests });
   } finally {
     server.close();
     server.closeAllConnections();
-    authority.dispose();
   }
 }
 
@@ -52,7 +47,7 @@ async function withGateway(
   environment: Readonly<Record<string, string>>,
   use: (url: string, gateway: Child) => Promise<void>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'environment-'));
+  const directory = temporaryDirectory();
   const listen = `127.0.0.1:${await freePort()}`;
   const gateway = new Child('dist/primary.js', {
     LISTEN: listen,
@@ -68,7 +63,6 @@ async function withGateway(
     throw error;
   } finally {
     await gateway.kill();
-    rmSync(directory, { recursive: true });
   }
 }
 
@@ -117,7 +111,6 @@ test('a Redis with an untrusted certificate is not used either', async () => {
     );
   } finally {
     await redis.stop();
-    authority.dispose();
   }
 });
 
@@ -152,13 +145,8 @@ test('proxies in the environment are not used: only the processor and the collec
     response.statusCode = 502;
     response.end();
   });
-  for (const each of [server, proxy]) {
-    each.listen(0, '127.0.0.1');
-    await once(each, 'listening');
-  }
-  const [url, proxyUrl] = [server, proxy].map(
-    (each) => `http://127.0.0.1:${(each.address() as AddressInfo).port}`,
-  ) as [string, string];
+  const url = `http://127.0.0.1:${await listenLocally(server)}`;
+  const proxyUrl = `http://127.0.0.1:${await listenLocally(proxy)}`;
   try {
     await withGateway(
       {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { adapted } from '../../bench/rinha/nginx.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { freePort } from './port.ts';
 
 const DEPLOYED = new URL('../../lb/nginx.conf', import.meta.url);
@@ -15,7 +15,7 @@ export async function behindNginx(
   use: (url: string) => Promise<void>,
   change: (settings: string) => string = (settings) => settings,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'nginx-'));
+  const directory = temporaryDirectory();
   const upstream = createServer(listener);
   const socket = join(directory, 'gateway.sock');
   upstream.listen(socket);
@@ -41,6 +41,5 @@ export async function behindNginx(
     await ended;
     upstream.close();
     upstream.closeAllConnections();
-    rmSync(directory, { recursive: true });
   }
 }

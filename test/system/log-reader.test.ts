@@ -1,13 +1,13 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
 import { until } from './until.ts';
@@ -30,7 +30,7 @@ interface Running {
 
 /** A gateway whose output goes into a pipe that is full from the start. */
 async function withFullPipe(use: (running: Running) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'log-reader-'));
+  const directory = temporaryDirectory();
   const path = join(directory, 'pipe');
   execFileSync('mkfifo', [path]);
   const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -45,8 +45,6 @@ async function withFullPipe(use: (running: Running) => Promise<void>): Promise<v
     response.statusCode = request.method === 'POST' ? status : 200;
     response.end(request.method === 'POST' ? 'x'.repeat(150) : '{"failing":false,"minResponseTime":0}');
   });
-  processor.listen(0, '127.0.0.1');
-  await once(processor, 'listening');
   const listen = `127.0.0.1:${await freePort()}`;
   const writer = openSync(path, constants.O_WRONLY);
   const gateway = spawn(process.execPath, ['dist/cli/main.js', 'gateway'], {
@@ -56,7 +54,7 @@ async function withFullPipe(use: (running: Running) => Promise<void>): Promise<v
       LISTEN: listen,
       LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
       JOURNAL_DIR: join(directory, 'journal'),
-      PAYMENT_PROCESSOR_URL_DEFAULT: `http://127.0.0.1:${(processor.address() as AddressInfo).port}`,
+      PAYMENT_PROCESSOR_URL_DEFAULT: `http://127.0.0.1:${await listenLocally(processor)}`,
       WARM_UP_PAYMENTS: '0',
     },
   });
@@ -86,7 +84,6 @@ async function withFullPipe(use: (running: Running) => Promise<void>): Promise<v
     closeReader();
     processor.close();
     processor.closeAllConnections();
-    rmSync(directory, { recursive: true });
   }
 }
 

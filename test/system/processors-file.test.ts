@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { idOf } from '../payment-id.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Child } from './child.ts';
 import { Deployment, type Gateway } from './deployment.ts';
 import { exchange } from './exchange.ts';
@@ -16,43 +17,32 @@ const EXIT_MS = 20_000;
 const NO_URLS = { PAYMENT_PROCESSOR_URL_DEFAULT: '', PAYMENT_PROCESSOR_URL_FALLBACK: '' };
 const CREDENTIALS = { TRANSFER_KEY: 'a', CARD_USER: 'b', CARD_PASSWORD: 'c', ADMIN: '123' };
 
-async function inDirectory(use: (directory: string) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'processors-file-'));
-  try {
-    await use(directory);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
 for (const program of ['dist/gateway.js', 'dist/start.js']) {
   test(`${program} with the example: payments go to the processor that is cheapest for their amount`, () =>
-    inDirectory((directory) =>
-      Deployment.run({ ledger: 'lmdb', gatewayCount: 1, program }, async ({ gateways, processors }) => {
-        const [gateway] = gateways as [Gateway];
-        const [transfer, card] = processors;
-        await gateway.stop();
-        const path = join(directory, 'processors.yaml');
-        const text = readFileSync(EXAMPLE, 'utf8');
-        writeFileSync(
-          path,
-          text.replace('http://127.0.0.1:8001', transfer.url).replace('http://127.0.0.1:8002', card.url),
-        );
-        await gateway.start({ ...NO_URLS, ...CREDENTIALS, PROCESSORS_FILE: path });
-        const amounts = ['0.50', '13.99', '14.00', '500.00', '500.01'];
-        for (const [number, amount] of amounts.entries()) {
-          const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-          const body = `{"correlationId":"${correlationId}","amount":${amount}}`;
-          assert.is((await exchange('POST', `${gateway.url}/payments`, { body })).status, 202);
-        }
-        await until('all are charged', SETTLE_MS, async () => {
-          const [one, other] = [await transfer.summary(), await card.summary()];
-          return one.count + other.count === amounts.length;
-        });
-        assert.equal(await card.summary(), { count: 2, amountCents: 1449 });
-        assert.equal(await transfer.summary(), { count: 3, amountCents: 1400 + 50_000 + 50_001 });
-      }),
-    ));
+    Deployment.run({ ledger: 'lmdb', gatewayCount: 1, program }, async ({ gateways, processors }) => {
+      const [gateway] = gateways as [Gateway];
+      const [transfer, card] = processors;
+      await gateway.stop();
+      const path = join(temporaryDirectory(), 'processors.yaml');
+      const text = readFileSync(EXAMPLE, 'utf8');
+      writeFileSync(
+        path,
+        text.replace('http://127.0.0.1:8001', transfer.url).replace('http://127.0.0.1:8002', card.url),
+      );
+      await gateway.start({ ...NO_URLS, ...CREDENTIALS, PROCESSORS_FILE: path });
+      const amounts = ['0.50', '13.99', '14.00', '500.00', '500.01'];
+      for (const [number, amount] of amounts.entries()) {
+        const correlationId = idOf(number);
+        const body = `{"correlationId":"${correlationId}","amount":${amount}}`;
+        assert.is((await exchange('POST', `${gateway.url}/payments`, { body })).status, 202);
+      }
+      await until('all are charged', SETTLE_MS, async () => {
+        const [one, other] = [await transfer.summary(), await card.summary()];
+        return one.count + other.count === amounts.length;
+      });
+      assert.equal(await card.summary(), { count: 2, amountCents: 1449 });
+      assert.equal(await transfer.summary(), { count: 3, amountCents: 1400 + 50_000 + 50_001 });
+    }));
 }
 
 const CONTRACTS = [
@@ -64,22 +54,22 @@ const CONTRACTS = [
 ] as const;
 
 for (const [module, reason] of CONTRACTS) {
-  test(`a contract that cannot be opened ends the instance with one line: ${reason}`, () =>
-    inDirectory(async (directory) => {
-      writeFileSync(join(directory, 'mine.ts'), module);
-      const entry = '{ name: own, url: "http://127.0.0.1:1", contract: ./mine.ts, fee: { share: 0 } }';
-      writeFileSync(join(directory, 'p.yaml'), `processors: [${entry}]`);
-      const listen = `127.0.0.1:${await freePort()}`;
-      const environment = { LISTEN: listen, PROCESSORS_FILE: join(directory, 'p.yaml') };
-      const child = new Child('dist/gateway.js', environment, { directory });
-      const overdue = setTimeout(() => void child.kill(), EXIT_MS);
-      const { code } = await child.ended;
-      clearTimeout(overdue);
-      assert.is(code, 1);
-      const lines = child.lines.filter((line) => line.startsWith('dinossauro: '));
-      const expected = `dinossauro: processor \`own\`: ${reason.replace('DIR', directory)}`;
-      assert.ok(lines.length >= 1 && lines.every((line) => line === expected), child.lines.join('\n'));
-    }));
+  test(`a contract that cannot be opened ends the instance with one line: ${reason}`, async () => {
+    const directory = temporaryDirectory();
+    writeFileSync(join(directory, 'mine.ts'), module);
+    const entry = '{ name: own, url: "http://127.0.0.1:1", contract: ./mine.ts, fee: { share: 0 } }';
+    writeFileSync(join(directory, 'p.yaml'), `processors: [${entry}]`);
+    const listen = `127.0.0.1:${await freePort()}`;
+    const environment = { LISTEN: listen, PROCESSORS_FILE: join(directory, 'p.yaml') };
+    const child = new Child('dist/gateway.js', environment, { directory });
+    const overdue = setTimeout(() => void child.kill(), EXIT_MS);
+    const { code } = await child.ended;
+    clearTimeout(overdue);
+    assert.is(code, 1);
+    const lines = child.lines.filter((line) => line.startsWith('dinossauro: '));
+    const expected = `dinossauro: processor \`own\`: ${reason.replace('DIR', directory)}`;
+    assert.ok(lines.length >= 1 && lines.every((line) => line === expected), child.lines.join('\n'));
+  });
 }
 
 test.run();

@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { constants, tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { exchangeKept } from '../contract/kept.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Child } from './child.ts';
 import { Deployment, type Shape } from './deployment.ts';
 import { freePort } from './port.ts';
@@ -24,7 +25,7 @@ async function withChild(
   settings: Readonly<Record<string, string>>,
   use: (child: Child, directory: string) => Promise<void>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'signals-'));
+  const directory = temporaryDirectory();
   const environment = {
     LISTEN: `127.0.0.1:${await freePort()}`,
     LEDGER_URL: `lmdb:${join(directory, 'ledger')}`,
@@ -41,7 +42,6 @@ async function withChild(
     throw error;
   } finally {
     await child.kill();
-    rmSync(directory, { recursive: true, force: true });
   }
 }
 

@@ -1,13 +1,11 @@
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Authority, type Issued, pem } from '../authority.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { listenLocally } from '../listen-locally.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { Child } from './child.ts';
 import { exchange } from './exchange.ts';
 import { freePort } from './port.ts';
@@ -27,7 +25,7 @@ async function within(
   certificates: (authority: Authority) => Certificates,
   use: (url: string, gateway: Child) => Promise<void>,
 ): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'tls-'));
+  const directory = temporaryDirectory();
   const authority = new Authority();
   const { redis: ofRedis, processor: ofProcessor } = certificates(authority);
   const tlsPort = await freePort();
@@ -44,15 +42,13 @@ async function within(
     },
     (_, response) => response.end('{}'),
   );
-  processor.listen(0, '127.0.0.1');
-  await once(processor, 'listening');
   const ours = authority.issue();
   const listen = `127.0.0.1:${await freePort()}`;
   const gateway = new Child('dist/gateway.js', {
     LISTEN: listen,
     LEDGER_URL: `rediss://127.0.0.1:${tlsPort}`,
     JOURNAL_DIR: join(directory, 'journal'),
-    PAYMENT_PROCESSOR_URL_DEFAULT: `https://127.0.0.1:${(processor.address() as AddressInfo).port}`,
+    PAYMENT_PROCESSOR_URL_DEFAULT: `https://127.0.0.1:${await listenLocally(processor)}`,
     WARM_UP_PAYMENTS: '0',
     ...filesFor('LEDGER', authority, ours),
     ...filesFor('PROCESSOR', authority, ours),
@@ -67,8 +63,6 @@ async function within(
     processor.close();
     processor.closeAllConnections();
     await redis.stop();
-    authority.dispose();
-    rmSync(directory, { recursive: true });
   }
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { listenLocally } from '../listen-locally.ts';
 
 /** A span in OTLP's JSON. */
 export interface TakenSpan {
@@ -42,6 +42,7 @@ export class TestCollector {
   /** The next answers, in order. When there are no more, every request is accepted. */
   readonly answers: Answer[] = [];
   readonly #server: Server;
+  #port = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => void this.#take(request, response));
@@ -49,13 +50,12 @@ export class TestCollector {
 
   static async start(port = 0): Promise<TestCollector> {
     const collector = new TestCollector();
-    collector.#server.listen(port, '127.0.0.1');
-    await once(collector.#server, 'listening');
+    collector.#port = await listenLocally(collector.#server, port);
     return collector;
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#port;
   }
 
   get url(): string {

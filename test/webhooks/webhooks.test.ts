@@ -1,6 +1,4 @@
-import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { verifyWebhook, WebhookError } from '../../client/src/webhook.ts';
@@ -15,6 +13,7 @@ import { contract } from '../contract/kept.ts';
 import { KeptLog } from '../kept-log.ts';
 import { MEMORY_OUTBOX } from '../ledger/outbox.ts';
 import { claimOf, id, must, settlementOf } from '../ledger/samples.ts';
+import { listenLocally } from '../listen-locally.ts';
 import { until } from '../system/until.ts';
 
 const OLD = `whsec_${Buffer.alloc(24, 'old').toString('base64')}`;
@@ -48,9 +47,8 @@ async function inWorld(
       received.push(each);
       response.writeHead(answer(each), { Location: '/elsewhere' }).end('so what');
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  });
+  const port = await listenLocally(server);
   const ledger = new MemoryLedger(['default'], new MemoryStore(), MEMORY_OUTBOX);
   const [log, counted] = [new KeptLog(), new Map<string, number>()];
   const note = (name: string, value: number) => counted.set(name, value);

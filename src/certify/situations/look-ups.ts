@@ -7,11 +7,11 @@ import {
   first,
   honest,
   raw,
+  relayed,
   reset,
   says,
   silent,
   status,
-  told,
 } from '../acts.ts';
 import { answer, answerText, html } from '../answer-bytes.ts';
 import type { Act } from '../fault-proxy.ts';
@@ -48,7 +48,7 @@ export const LOOK_UPS: readonly Situation[] = [
       pay: first(1, chargedLate(soonMs / 2, reset)),
       find: first(
         1,
-        told(async (exchange, truth) => {
+        relayed(async (exchange, truth) => {
           await exchange.wait(soonMs);
           exchange.write(answerText(truth));
         }),
@@ -111,7 +111,7 @@ export const LOOK_UPS: readonly Situation[] = [
 
 /** A look-up's answer in which every mention of the payment is of another one. */
 function ofAnother(): Act {
-  return told((exchange, truth) => {
+  return relayed((exchange, truth) => {
     const body = truth.body.replaceAll(exchange.correlationId, OTHER_ID);
     exchange.write(answerText({ ...truth, body }));
   });

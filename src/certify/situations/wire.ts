@@ -13,11 +13,11 @@ import {
   honest,
   misMeasured,
   raw,
+  relayed,
   reset,
   silent,
   status,
   then,
-  told,
   withHeaders,
 } from '../acts.ts';
 import { type Answer, answerText, headText } from '../answer-bytes.ts';
@@ -169,7 +169,7 @@ function interimsFor(forMs: number): Act {
 }
 
 function bodyAfter(delayMs: number): Act {
-  return told(async (exchange, truth) => {
+  return relayed(async (exchange, truth) => {
     exchange.write(headText(truth));
     await exchange.wait(delayMs);
     exchange.write(truth.body);

@@ -16,11 +16,11 @@ const EXAMPLE = `webhooks:
 const WORDS_NOTE = [
   'One instance at a time posts the ',
   term('Event', 'events'),
-  ' of an endpoint. An endpoint that fails for a day is ',
+  ' of an endpoint. It is ',
   term('Disabled', 'disabled'),
-  '; what it may have missed can be ',
-  term('Replay', 'replayed'),
-  '.',
+  ' after a day of failures. A ',
+  term('Replay', 'replay'),
+  ' posts what it may have missed.',
 ];
 
 /** The page of webhooks. It is read every few seconds while it is looked at. */

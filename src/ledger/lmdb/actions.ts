@@ -21,12 +21,13 @@ import { cancelReason } from '../cancel.ts';
 import { withAttempt } from '../story.ts';
 import type { LmdbEntries } from './entries.ts';
 import type { Finished, LmdbOutbox } from './outbox.ts';
-import { ACTION_NUMBER_AT, actionKey, entryKey, NO_OWNER, type StoredEntry } from './records.ts';
+import { ACTION_NUMBER_AT, actionKey, entryKey, NO_OWNER } from './records.ts';
 import type { LmdbStore } from './store.ts';
+import type { StoredEntry } from './stored-entry.ts';
 
 const LAST_NUMBER = 2 ** 32 - 1;
 
-/** What operators do to payments, and the log of it; each in a transaction of the caller. */
+/** What operators do to payments, and the log of these actions; each in a transaction of the caller. */
 export class LmdbActions {
   readonly #store: LmdbStore;
   readonly #entries: LmdbEntries;

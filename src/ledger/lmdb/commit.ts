@@ -8,7 +8,8 @@ import type { LmdbFees } from './fees.ts';
 import type { Finished, LmdbOutbox } from './outbox.ts';
 import type { LmdbOwners } from './owners.ts';
 import type { LmdbProcessors } from './processors.ts';
-import { entryKey, type StoredAttempt, type StoredEntry } from './records.ts';
+import { entryKey } from './records.ts';
+import type { StoredAttempt, StoredEntry } from './stored-entry.ts';
 import type { LmdbTimeIndex } from './time-index.ts';
 
 /** What applies to all payments. */

@@ -3,17 +3,9 @@ import { isOpen } from '../../core/payment.ts';
 import { readUuid } from '../../core/uuid.ts';
 import type { IndexedState, LedgerEntry } from '../ledger.ts';
 import type { LmdbProcessors } from './processors.ts';
-import {
-  entryBytes,
-  HOLDING_ID_AT,
-  HOLDING_VALUE,
-  holdingKey,
-  holdingKeys,
-  NO_OWNER,
-  readEntry,
-  type StoredEntry,
-} from './records.ts';
+import { HOLDING_ID_AT, HOLDING_VALUE, holdingKey, holdingKeys, NO_OWNER } from './records.ts';
 import type { LmdbStore } from './store.ts';
+import { entryBytes, readEntry, type StoredEntry } from './stored-entry.ts';
 
 /**
  * The payments of an LMDB ledger, and which owner holds each that is not settled: `NO_OWNER` those that operators hold. The

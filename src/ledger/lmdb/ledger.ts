@@ -24,7 +24,6 @@ import {
   type BooksSize,
   type Claim,
   type CommitReply,
-  exactly,
   type FeeTotals,
   type FoldedTime,
   type HealthReport,
@@ -43,6 +42,7 @@ import {
   type Settlement,
   type Shard,
   type SummaryReply,
+  summed,
   type Turn,
   type UnitTotals,
   unavailable,
@@ -230,7 +230,7 @@ export class LmdbLedger implements Shard {
       ];
     });
     if (reply.kind === 'unavailable') return reply;
-    return 'kind' in reply.value ? reply.value : exactly(reply.value);
+    return 'kind' in reply.value ? reply.value : summed(reply.value);
   }
 
   async fees(): Promise<Reply<FeeTotals[]>> {

@@ -12,8 +12,8 @@ import {
   shardPage,
 } from '../outbox.ts';
 import type { LmdbEntries } from './entries.ts';
-import { entryBytes, readEntry, type StoredEntry } from './records.ts';
 import type { LmdbStore } from './store.ts';
+import { entryBytes, readEntry, type StoredEntry } from './stored-entry.ts';
 
 /**
  * The key of an event is its position: atMs uint48, number uint32. Its value is

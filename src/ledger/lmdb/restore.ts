@@ -2,12 +2,13 @@ import { isOpen } from '../../core/payment.ts';
 import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from '../books-status.ts';
 import { keptReason } from '../commit.ts';
 import type { RestoredEntry, RestoreReply, Settlement } from '../ledger.ts';
-import { keptStory, restoreDecision } from '../restored-entry.ts';
+import { keptStory, restoreDecision, unknownDecision } from '../restored-entry.ts';
 import type { Folded } from '../retention.ts';
 import type { LmdbCommitParts } from './commit.ts';
 import type { Finished } from './outbox.ts';
-import { BOOKS_STATUS_KEY, entryKey, NO_OWNER, type StoredEntry } from './records.ts';
+import { BOOKS_STATUS_KEY, entryKey, NO_OWNER } from './records.ts';
 import type { LmdbStore } from './store.ts';
+import type { StoredEntry } from './stored-entry.ts';
 
 /** The status of the books of an LMDB ledger. */
 export class LmdbBooksStatus {
@@ -29,7 +30,7 @@ export class LmdbBooksStatus {
 /** Writes entries of other books, in one transaction of the caller. */
 export class LmdbRestore {
   readonly #owner: number;
-  readonly #isFrozen: boolean;
+  readonly #status: BooksStatus;
   readonly #folded: Folded;
   readonly #parts: LmdbCommitParts;
   readonly #charges: Settlement[] = [];
@@ -38,7 +39,7 @@ export class LmdbRestore {
   constructor(owner: number, status: BooksStatus, folded: Folded, parts: LmdbCommitParts) {
     this.#folded = folded;
     this.#owner = owner;
-    this.#isFrozen = frozenReason(status) !== null;
+    this.#status = status;
     this.#parts = parts;
   }
 
@@ -54,10 +55,13 @@ export class LmdbRestore {
     const id = entryKey(given.correlationId);
     const known = entries.get(id);
     const processorNumber = given.processor === null ? 0 : processors.numberOf(given.processor);
+    const reply = known === undefined ? unknownDecision(given, this.#folded, this.#status) : 'restored';
+    if (reply === 'forgotten') return reply;
     if (known !== undefined) {
       const shown = entries.shown(given.correlationId, known);
       const isSameProcessor = known.processorNumber === processorNumber;
-      const decision = restoreDecision(shown, given, isSameProcessor, this.#isFrozen);
+      const isFrozen = frozenReason(this.#status) !== null;
+      const decision = restoreDecision(shown, given, isSameProcessor, isFrozen);
       if (decision === 'known' || decision === 'different') return decision;
       if (decision === 'note') {
         known.conflictingAmountCents = given.conflictingAmountCents ?? 0;
@@ -67,12 +71,13 @@ export class LmdbRestore {
       entries.release(id, known.owner);
     }
     this.#put(id, known, given, processorNumber);
-    return 'restored';
+    if (reply === 'restored') this.#charge(given);
+    return reply;
   }
 
   #put(id: Buffer, known: StoredEntry | undefined, given: RestoredEntry, processorNumber: number): void {
     const { entries, processors } = this.#parts;
-    const { status, processor, attempts, acceptedAtMs, requestedAtMs, amountCents } = given;
+    const { status, attempts, acceptedAtMs, requestedAtMs, amountCents } = given;
     const story = keptStory(given);
     const conflictingAmountCents = known?.conflictingAmountCents || (given.conflictingAmountCents ?? 0);
     const entry: StoredEntry = {
@@ -95,15 +100,11 @@ export class LmdbRestore {
     entries.put(id, entry);
     if (isOpen(entry)) entries.hold(id, entry.owner);
     else this.#finished.push({ id, entry, chargedCents: given.chargedCents ?? given.amountCents });
-    const { correlationId, chargedCents } = given;
+  }
+
+  #charge({ correlationId, status, processor, requestedAtMs, chargedCents }: RestoredEntry): void {
     if (status !== 'settled' || processor === null || chargedCents === null) return;
-    this.#charges.push({
-      correlationId,
-      status,
-      processor,
-      amountCents: chargedCents,
-      requestedAtMs,
-      reason: '',
-    });
+    const charged = { amountCents: chargedCents, requestedAtMs };
+    this.#charges.push({ correlationId, status, processor, ...charged, reason: '' });
   }
 }

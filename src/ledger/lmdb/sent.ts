@@ -2,7 +2,7 @@ import type { ProcessorPayments } from '../ledger.ts';
 import type { LmdbEntries } from './entries.ts';
 import type { LmdbOwners } from './owners.ts';
 import { type LmdbProcessors, nameIn } from './processors.ts';
-import type { StoredEntry } from './records.ts';
+import type { StoredEntry } from './stored-entry.ts';
 
 export interface LmdbSentParts {
   readonly entries: LmdbEntries;

@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { type Backoff, equalJitterMs } from '../../core/backoff.ts';
 import { type Clock, within } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
-import { startThread } from '../../core/thread.ts';
+import { leaveBlocked, startThread } from '../../core/thread.ts';
 import type { WriterMessage, WriterRequest, WriterTask } from './writer.ts';
 
 /** A thread that keeps dying must not use up the CPU. */
@@ -60,7 +60,7 @@ export class WriterThread {
     if (this.#worker === null) return;
     this.send({ kind: 'close' });
     await within(this.#parts.clock, CLOSE_WAIT_MS, this.#closed.promise);
-    this.#worker?.unref();
+    if (this.#worker !== null) leaveBlocked(this.#worker);
   }
 
   #run(): void {

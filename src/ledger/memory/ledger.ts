@@ -34,7 +34,6 @@ import {
   type Claim,
   type ClaimReply,
   type CommitReply,
-  exactly,
   type FeeTotals,
   type FoldedTime,
   type HealthReport,
@@ -54,6 +53,7 @@ import {
   type SettleReply,
   type Shard,
   type SummaryReply,
+  summed,
   type Turn,
   type UnitTotals,
   unavailable,
@@ -68,7 +68,13 @@ import {
   shardPage,
 } from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
-import { assertRestored, keptStory, RESTORING_OWNER_GONE, restoreDecision } from '../restored-entry.ts';
+import {
+  assertRestored,
+  keptStory,
+  RESTORING_OWNER_GONE,
+  restoreDecision,
+  unknownDecision,
+} from '../restored-entry.ts';
 import {
   type Folded,
   finestUnit,
@@ -211,7 +217,7 @@ export class MemoryLedger implements Shard {
         return { name, count, amountCents };
       });
     });
-    return reply.kind === 'ok' ? exactly(reply.value) : reply;
+    return reply.kind === 'ok' ? summed(reply.value) : reply;
   }
 
   async fees(): Promise<Reply<FeeTotals[]>> {
@@ -521,9 +527,11 @@ export class MemoryLedger implements Shard {
   }
 
   #restore(owner: number, { correlationId, chargedCents, ...given }: RestoredEntry): RestoreReply {
-    const { entries, charges, status: booksStatus } = this.#store;
+    const { entries, charges, folded, status: booksStatus } = this.#store;
     const known = entries.get(correlationId);
     const processor = given.processor === null ? null : this.#name(given.processor);
+    const reply = known === undefined ? unknownDecision(given, folded, booksStatus) : 'restored';
+    if (reply === 'forgotten') return reply;
     if (known !== undefined) {
       const isSameProcessor = known.processor === processor;
       const isFrozen = frozenReason(booksStatus) !== null;
@@ -545,11 +553,12 @@ export class MemoryLedger implements Shard {
       reason,
       conflictingAmountCents,
     });
-    if (given.status === 'settled' && processor !== null && chargedCents !== null) {
-      charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs: given.requestedAtMs });
-    }
+    const { status, requestedAtMs } = given;
+    const isCounted = reply === 'restored' && chargedCents !== null;
+    if (status === 'settled' && processor !== null && isCounted)
+      charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs });
     this.#reportFinished(correlationId, chargedCents ?? given.amountCents);
-    return 'restored';
+    return reply;
   }
 
   #settle(owner: number, settlement: Settlement): SettleReply {

@@ -37,7 +37,7 @@ const UNDECLARED = 255;
 /** Owners change while their payments are looked at only when one has died, or a payment is claimed. */
 const OWNERS_ATTEMPTS_MAX = 4;
 
-/** What operators do to payments, and the log of it. */
+/** What operators do to payments, and the log of these actions. */
 export class RedisActions {
   readonly #books: RedisBooks;
   readonly #outbox: RedisOutbox;

@@ -1,7 +1,7 @@
-import { createClient, RESP_TYPES } from '@redis/client';
 import type { Clock } from '../../core/clock.ts';
 import type { RedisPlace } from '../../core/redis-url.ts';
 import { clientOptions, type Tls } from '../../core/tls.ts';
+import { createClient, RESP_TYPES } from './client.ts';
 import type { RedisDriver } from './connection.ts';
 import { LocatedDriver } from './located-driver.ts';
 import { Locator } from './locator.ts';

@@ -26,7 +26,6 @@ import {
   type BooksSize,
   type Claim,
   type CommitReply,
-  exactly,
   type FeeTotals,
   type FoldedTime,
   type HealthReport,
@@ -45,6 +44,7 @@ import {
   type Settlement,
   type Shard,
   type SummaryReply,
+  summed,
   type Turn,
   type UnitTotals,
   type WorkerId,
@@ -306,9 +306,7 @@ export class RedisLedger implements Shard {
     const others = sums.numbers.filter((number) => !this.#books.processors.numbers.includes(number));
     const named = await this.#books.loadNames(others);
     if (named.kind === 'unavailable') return named;
-    return exactly(
-      [...this.#books.processors.numbers, ...others].map((number) => this.#totals(sums, number)),
-    );
+    return summed([...this.#books.processors.numbers, ...others].map((number) => this.#totals(sums, number)));
   }
 
   async fees(): Promise<Reply<FeeTotals[]>> {

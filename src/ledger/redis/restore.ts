@@ -34,7 +34,14 @@ const HEAD_BYTES = 10;
 const ENTRY_BYTES = 56;
 const ATTEMPTS_MAX = 65_535;
 
-const RESTORE_REPLIES: readonly (RestoreReply | 'held')[] = ['restored', 'known', 'different', 'held'];
+const RESTORE_REPLIES: readonly (RestoreReply | 'held')[] = [
+  'restored',
+  'known',
+  'different',
+  'held',
+  'uncounted',
+  'forgotten',
+];
 /** Each attempt names every owner that the one before has met. */
 const HOLDERS_ATTEMPTS_MAX = 4;
 

@@ -22,7 +22,7 @@ interface LostTakeover {
 type Moved = readonly LedgerEntry[] | null;
 
 /**
- * Takes entries over in two calls, because a function that writes is told all keys that it may touch: one reads what the
+ * Takes entries over in two calls, because a function that writes must declare all keys that it may touch: one reads what the
  * former owner holds, the other moves it. What others take in between is made up for by reading again.
  */
 export class Takeovers {

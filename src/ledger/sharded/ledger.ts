@@ -5,7 +5,6 @@ import { sortedFees } from '../fees.ts';
 import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
   type Bookmark,
-  exactly,
   type FeeTotals,
   type FoldedTime,
   type HealthReport,
@@ -22,6 +21,7 @@ import {
   type Reply,
   type Shard,
   type SummaryReply,
+  summed,
   type Turn,
   type UnitTotals,
   unavailable,
@@ -74,8 +74,10 @@ class ShardedLedger implements Ledger {
   async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     const replies: Reply<ProcessorTotals[]>[] = [];
     const faults: TooFine[] = [];
+    let isTooLarge = false;
     for (const reply of await Promise.all(this.shards.map((shard) => shard.summary(fromMs, toMs)))) {
-      if (reply.kind === 'too-fine') faults.push(reply);
+      if (reply.kind === 'too-large') isTooLarge = true;
+      else if (reply.kind === 'too-fine') faults.push(reply);
       else replies.push(reply);
     }
     const [fault] = faults;
@@ -83,6 +85,7 @@ class ShardedLedger implements Ledger {
     if (fault !== undefined) return { ...fault, folded: latestOf(faults.map(({ folded }) => folded)) };
     const all = this.#together(replies);
     if (all.kind === 'unavailable') return all;
+    if (isTooLarge) return { kind: 'too-large' };
     const sums = new Map<string, ProcessorTotals>();
     for (const { name, count, amountCents } of all.value.flat()) {
       const sum = sums.get(name);
@@ -92,7 +95,7 @@ class ShardedLedger implements Ledger {
         amountCents: amountCents + (sum?.amountCents ?? 0),
       });
     }
-    return exactly([...sums.values()]);
+    return summed([...sums.values()]);
   }
 
   async fees(): Promise<Reply<FeeTotals[]>> {
@@ -153,7 +156,7 @@ class ShardedLedger implements Ledger {
     return this.#page(after, (shard, afterInShard) => shard.pageOf(state, afterInShard, limit));
   }
 
-  /** Shard 0 last: from its event the instances take that everything before is gone, and drop what they hold of it. */
+  /** Shard 0 last, because its event makes the instances drop the older payments that they hold. */
   async purge(purgedAtMs: number): Promise<Reply<void>> {
     const replies = await Promise.all(this.#others.map((shard) => shard.purge(purgedAtMs)));
     const failed = replies.findIndex(({ kind }) => kind === 'unavailable');

@@ -2,7 +2,7 @@ import { isUuid } from '../../core/uuid.ts';
 import type { Contract, ContractOptions, ContractResponse } from '../contract.ts';
 import { parseObject, readLine } from '../json-body.ts';
 import { healthOf, outcomeOf, ownMeaning, statedProofs, unknown } from './rest.ts';
-import { RestMessages, type Told } from './rest-messages.ts';
+import { type PaymentFields, RestMessages } from './rest-messages.ts';
 import { type RestAsyncOptions, readRestAsyncOptions } from './rest-options.ts';
 import { CAREFUL_RULES, type StatusRule, StatusTable } from './rest-statuses.ts';
 
@@ -48,12 +48,12 @@ export function restAsync({ options: given, authorization }: ContractOptions): C
       const meaning = ownMeaning(statuses, messages, response);
       if (meaning !== 'committed' && meaning !== 'pending') return outcomeOf(meaning, response);
       if (!messages.agrees(response, payment)) return unknown(response);
-      const told = messages.told(response, payment.correlationId);
-      switch (told === null ? 'none' : stateOf(told, options)) {
+      const fields = messages.read(response, payment.correlationId);
+      switch (fields === null ? 'none' : stateOf(fields, options)) {
         case 'succeeded':
           return { kind: 'committed' };
         case 'failed':
-          return { kind: 'rejected', reason: whyOf(told, options, response) };
+          return { kind: 'rejected', reason: whyOf(fields, options, response) };
         case 'pending':
           return { kind: 'pending' };
         case 'none':
@@ -65,13 +65,13 @@ export function restAsync({ options: given, authorization }: ContractOptions): C
     find: (correlationId) => messages.find(correlationId),
     readFind(response, correlationId) {
       if (messages.isAbsence(response)) return { kind: 'absent' };
-      const told = response.status === 200 ? messages.told(response, correlationId) : null;
-      if (told === null) return unknown(response);
-      switch (stateOf(told, options)) {
+      const fields = response.status === 200 ? messages.read(response, correlationId) : null;
+      if (fields === null) return unknown(response);
+      switch (stateOf(fields, options)) {
         case 'succeeded':
-          return { kind: 'held', amountCents: told.amountCents, requestedAtMs: told.requestedAtMs };
+          return { kind: 'held', amountCents: fields.amountCents, requestedAtMs: fields.requestedAtMs };
         case 'failed':
-          return { kind: 'rejected', reason: whyOf(told, options, response) };
+          return { kind: 'rejected', reason: whyOf(fields, options, response) };
         case 'pending':
           return { kind: 'pending' };
         case 'none':
@@ -89,7 +89,7 @@ export function restAsync({ options: given, authorization }: ContractOptions): C
 
 type State = 'pending' | 'succeeded' | 'failed' | 'strange' | 'none';
 
-function stateOf({ members }: Told, options: RestAsyncOptions): State {
+function stateOf({ members }: PaymentFields, options: RestAsyncOptions): State {
   const state = members[options.stateField];
   if (state === undefined) return 'none';
   if (typeof state !== 'string') return 'strange';
@@ -99,6 +99,10 @@ function stateOf({ members }: Told, options: RestAsyncOptions): State {
 }
 
 /** Why the payment failed, in the processor's words. */
-function whyOf(told: Told | null, { reasonField }: RestAsyncOptions, response: ContractResponse): string {
-  return readLine(told?.members[reasonField]) || response.reason;
+function whyOf(
+  fields: PaymentFields | null,
+  { reasonField }: RestAsyncOptions,
+  response: ContractResponse,
+): string {
+  return readLine(fields?.members[reasonField]) || response.reason;
 }

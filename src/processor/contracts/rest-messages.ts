@@ -4,7 +4,7 @@ import { parseObject, readInstantMs } from '../json-body.ts';
 import type { RestOptions } from './rest-options.ts';
 
 /** What a body says about a payment. */
-export interface Told {
+export interface PaymentFields {
   readonly amountCents: number | null;
   readonly requestedAtMs: number | null;
   readonly members: Readonly<Record<string, unknown>>;
@@ -83,10 +83,10 @@ export class RestMessages {
   }
 
   /** What a complete answer says about this payment; null: it does not name it, or does not make sense. */
-  told(response: ContractResponse, correlationId: string): Told | null {
+  read(response: ContractResponse, correlationId: string): PaymentFields | null {
     const text = response.text();
     const members = response.isComplete ? parseObject(text) : {};
-    return isId(members[this.#options.idField], correlationId) ? this.#read(text, members) : null;
+    return isId(members[this.#options.idField], correlationId) ? this.#fieldsOf(text, members) : null;
   }
 
   /** Whether an answer to a payment says nothing else about it: no other id, no other amount. */
@@ -94,13 +94,13 @@ export class RestMessages {
     const text = response.text();
     const members = parseObject(text);
     const id = members[this.#options.idField];
-    const told = this.#read(text, members);
-    if ((id !== undefined && !isId(id, correlationId)) || told === null) return false;
-    return (told.amountCents ?? amountCents) === amountCents;
+    const fields = this.#fieldsOf(text, members);
+    if ((id !== undefined && !isId(id, correlationId)) || fields === null) return false;
+    return (fields.amountCents ?? amountCents) === amountCents;
   }
 
   /** Null: amount or timestamp are there, but not as they should be. */
-  #read(text: string, members: Readonly<Record<string, unknown>>): Told | null {
+  #fieldsOf(text: string, members: Readonly<Record<string, unknown>>): PaymentFields | null {
     const { amountField, timestampField } = this.#options;
     const hasAmount = members[amountField] !== undefined;
     const hasTimestamp = timestampField !== '' && members[timestampField] !== undefined;

@@ -37,9 +37,9 @@ export function rest({ options: given, authorization }: ContractOptions): Contra
     find: (correlationId) => messages.find(correlationId),
     readFind(response, correlationId) {
       if (messages.isAbsence(response)) return { kind: 'absent' };
-      const told = response.status === 200 ? messages.told(response, correlationId) : null;
-      if (told === null) return unknown(response);
-      return { kind: 'held', amountCents: told.amountCents, requestedAtMs: told.requestedAtMs };
+      const fields = response.status === 200 ? messages.read(response, correlationId) : null;
+      if (fields === null) return unknown(response);
+      return { kind: 'held', amountCents: fields.amountCents, requestedAtMs: fields.requestedAtMs };
     },
     ...healthOf(options, messages),
   };

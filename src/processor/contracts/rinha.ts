@@ -1,7 +1,7 @@
 import { centsToDecimal, readAmountCents } from '../../core/money.ts';
 import type { Contract, ContractPayment, ContractRequest, ContractResponse } from '../contract.ts';
 import { parseObject, readInstantMs } from '../json-body.ts';
-import type { Health, LookUpOutcome, PayOutcome, ToldTotals } from '../processor.ts';
+import type { Health, LookUpOutcome, PayOutcome, TotalsOutcome } from '../processor.ts';
 
 /**
  * The contract of the Rinha de Backend 2025. Its processor inserts a payment before it answers 200 or fails before it
@@ -117,16 +117,16 @@ function readFind(response: ContractResponse, correlationId: string): LookUpOutc
   return { kind: 'held', amountCents, requestedAtMs };
 }
 
-function readTotals(response: ContractResponse): ToldTotals {
+function readTotals(response: ContractResponse): TotalsOutcome {
   if (response.status === 401 || response.status === 403) return { kind: 'denied' };
   const text = response.text();
-  const told = response.isComplete && response.status === 200 ? parseObject(text) : {};
-  const count = told['totalRequests'];
+  const report = response.isComplete && response.status === 200 ? parseObject(text) : {};
+  const count = report['totalRequests'];
   const amountCents = readAmountCents(text, 'totalAmount');
   if (!Number.isSafeInteger(count) || amountCents === null) {
     return { kind: 'unknown', reason: response.reason };
   }
-  return { kind: 'told', count: Number(count), amountCents };
+  return { kind: 'reported', count: Number(count), amountCents };
 }
 
 function readHealth(response: ContractResponse): Health {

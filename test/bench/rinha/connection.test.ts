@@ -2,6 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Connection, parseResponse } from '../../../bench/rinha/connection.ts';
+import { listenLocally } from '../../listen-locally.ts';
 
 test('a response is read by its length once it is complete', () => {
   const text = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello';
@@ -31,10 +32,7 @@ async function serving(answer: (socket: Socket) => void): Promise<{ server: Serv
     socket.on('error', () => undefined);
     socket.on('data', () => answer(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  const port = typeof address === 'object' ? address?.port : 0;
-  return { server, url: new URL(`http://127.0.0.1:${port}`) };
+  return { server, url: new URL(`http://127.0.0.1:${await listenLocally(server)}`) };
 }
 
 test('one connection carries several requests', async () => {

@@ -4,10 +4,8 @@ import * as assert from 'uvu/assert';
 import { type Result, run } from '../../../bench/rinha/run.ts';
 import { preview, type Scenario } from '../../../bench/rinha/scenario.ts';
 import { systemClock } from '../../../src/core/clock.ts';
-import { SimulatedProcessor } from '../../../src/simulated/processor.ts';
-import { serve } from '../../../src/simulated/server.ts';
-
-const TOKEN = '123';
+import { listenLocally } from '../../listen-locally.ts';
+import { ADMIN_TOKEN, serveSimulated } from '../../simulated/serve-simulated.ts';
 
 /** Five users, a third of a second, short stages. */
 const moment: Scenario = {
@@ -45,26 +43,20 @@ async function backend(claimed: number): Promise<Backend> {
       response.end(request.method === 'GET' ? JSON.stringify({ default: totals, fallback: totals }) : '');
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
   const close = () =>
     new Promise<void>((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
-  return { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`, asked, close };
-}
-
-async function simulated(hundredths: bigint) {
-  const fee = { units: hundredths, scale: 2 };
-  const processor = new SimulatedProcessor({ clock: systemClock, random: () => 0, fee, token: TOKEN });
-  const served = await serve(processor, { kind: 'tcp', host: '127.0.0.1', port: 0 });
-  if (served.kind === 'failed' || served.address.kind === 'unix') throw new Error('not serving');
-  return { url: `http://127.0.0.1:${served.address.port}`, close: () => served.close() };
+  return { url: `http://127.0.0.1:${await listenLocally(server)}`, asked, close };
 }
 
 async function played(claimed: number): Promise<{ result: Result; asked: string[]; seconds: number }> {
-  const [atDefault, atFallback, at] = await Promise.all([simulated(5n), simulated(15n), backend(claimed)]);
+  const [atDefault, atFallback, at] = await Promise.all([
+    serveSimulated(5n),
+    serveSimulated(15n),
+    backend(claimed),
+  ]);
   let id = 0;
   let seconds = 0;
   const result = await run({
@@ -73,7 +65,7 @@ async function played(claimed: number): Promise<{ result: Result; asked: string[
     scenario: moment,
     deployment: { target: at.url, usage: () => [], audit: async () => null, close: async () => undefined },
     processors: { default: atDefault.url, fallback: atFallback.url },
-    token: TOKEN,
+    token: ADMIN_TOKEN,
     clock: systemClock,
     newId: () => `4a7901b8-7d26-4d9d-aa19-${String(id++).padStart(12, '0')}`,
     onSecond: () => {
@@ -127,7 +119,7 @@ test('a processor that cannot be configured stops the run', async () => {
       scenario: moment,
       deployment: { target: at.url, usage: () => [], audit: async () => null, close: async () => undefined },
       processors: { default: 'http://127.0.0.1:1', fallback: 'http://127.0.0.1:1' },
-      token: TOKEN,
+      token: ADMIN_TOKEN,
       clock: systemClock,
       newId: () => '',
       onSecond: () => undefined,

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import { dataFileFault } from '../../../src/ledger/lmdb/data-file.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
+import { temporaryDirectory } from '../../temporary-directory.ts';
 import { must } from '../samples.ts';
 import { writtenId } from './lmdb-writer.ts';
 
@@ -22,11 +22,9 @@ interface Context {
 const test = suite<Context>('data.mdb');
 
 test.before.each((context) => {
-  context.directory = mkdtempSync(join(tmpdir(), 'data-file-'));
+  context.directory = temporaryDirectory();
   context.file = join(context.directory, 'data.mdb');
 });
-
-test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
 /** A ledger of several hundred pages. */
 async function fill(path: string): Promise<void> {

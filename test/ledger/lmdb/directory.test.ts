@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
 import { type EnteredDirectory, enterDirectory, sharingFault } from '../../../src/ledger/lmdb/directory.ts';
+import { temporaryDirectory } from '../../temporary-directory.ts';
 
 /** Enters the given directory, prints the result, and stays. */
 const CHILD = `
@@ -30,10 +30,8 @@ const OTHER_NAMESPACE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-c
 const test = suite<{ directory: string }>('the directory of an LMDB ledger');
 
 test.before.each((context) => {
-  context.directory = mkdtempSync(join(tmpdir(), 'lmdb-directory-'));
+  context.directory = temporaryDirectory();
 });
-
-test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 
 function enter(path: string, namespace?: string): Promise<EnteredDirectory> {
   const parts = { clock: systemClock, random: Math.random };

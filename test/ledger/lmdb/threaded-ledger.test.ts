@@ -1,14 +1,13 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../../src/core/clock.ts';
+import { hasBlockedThread } from '../../../src/core/thread.ts';
 import type { Claim, LedgerEvent, Reply } from '../../../src/ledger/ledger.ts';
 import { LmdbLedger } from '../../../src/ledger/lmdb/ledger.ts';
 import { ThreadedLmdbLedger, type ThreadedLmdbOptions } from '../../../src/ledger/lmdb/threaded-ledger.ts';
 import { KeptLog } from '../../kept-log.ts';
 import { until } from '../../system/until.ts';
+import { temporaryDirectory } from '../../temporary-directory.ts';
 import { must } from '../samples.ts';
 import { writtenId } from './lmdb-writer.ts';
 import { whileWriterIsStopped } from './stopped-writer.ts';
@@ -33,7 +32,7 @@ const CLAIM: Claim = {
 
 /** A ledger that is still open keeps this process alive, so a failed test would look as if it hung. */
 async function inDirectory(run: (path: string, open: typeof openThreaded) => Promise<void>): Promise<void> {
-  const path = await mkdtemp(join(tmpdir(), 'dinossauro-threaded-'));
+  const path = temporaryDirectory();
   const opened: ThreadedLmdbLedger[] = [];
   try {
     await run(path, async (...args) => {
@@ -43,7 +42,6 @@ async function inDirectory(run: (path: string, open: typeof openThreaded) => Pro
     });
   } finally {
     await Promise.all(opened.map((ledger) => ledger.close()));
-    await rm(path, { recursive: true });
   }
 }
 
@@ -132,6 +130,18 @@ test('while another process is stopped in a commit, reads answer and writes are 
     clearInterval(ticking);
     assert.ok(ticks > 50, 'the event loop ran all the time');
     await must(ledger.acquireLease(WORKER, FOREVER_MS));
+  }));
+
+test('a ledger that is closed while its thread waits for the lock leaves that thread, and says so', () =>
+  inDirectory(async (path, open) => {
+    const ledger = await open(path);
+    await whileWriterIsStopped(path, async () => {
+      const refused = ledger.ping();
+      await ledger.close();
+      assert.is((await refused).kind, 'unavailable');
+      assert.ok(hasBlockedThread());
+    });
+    await until('the thread ends once it has the lock', 10_000, () => !hasBlockedThread());
   }));
 
 test('writes beyond the limit of waiting writes are refused at once', () =>

@@ -1,20 +1,18 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createClient } from '@redis/client';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../../src/core/clock.ts';
-import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { LIBRARY_SOURCE } from '../../../src/ledger/redis/library.ts';
+import { temporaryDirectory } from '../../temporary-directory.ts';
 import { conformance } from '../conformance.ts';
 import { must } from '../samples.ts';
+import { openRedis } from './open-redis.ts';
 import { RedisServer } from './redis-server.ts';
 
-const PARTS = { processorNames: ['default'], clock: systemClock, random: Math.random };
 const shipped = read('../../../ops/redis.acl');
-const directory = mkdtempSync(join(tmpdir(), 'redis-acl-'));
+const directory = temporaryDirectory();
 let fileCount = 0;
 
 function read(path: string | URL): string {
@@ -35,7 +33,7 @@ conformance('Redis with the shipped ACL', async () => {
   const { socketUrl } = await shared;
   const root = `{acl-${roots++}}:`;
   return {
-    open: (processorNames, outbox) => RedisLedger.open(socketUrl, { ...PARTS, processorNames, root, outbox }),
+    open: (processorNames, outbox) => openRedis(socketUrl, { processorNames, root, outbox }),
     dispose: async () => {},
   };
 });
@@ -62,12 +60,12 @@ test('with a user and a password, others get no access and the user gets only wh
   const named = shipped.replace('user default on nopass', `user default off\nuser dinossauro on #${hash}`);
   const server = await startServer(named);
   const url = server.url.replace('//', `//dinossauro:${encodeURIComponent(password)}@`);
-  const ledger = await RedisLedger.open(url, PARTS);
+  const ledger = await openRedis(url);
   assert.ok(
     (await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, Date.now() + 5000))) > 0,
   );
   await ledger.close();
-  const stranger = await RedisLedger.open(server.url, PARTS);
+  const stranger = await openRedis(server.url);
   const reply = await stranger.ping();
   assert.is(reply.kind, 'unavailable');
   if (reply.kind === 'unavailable') assert.match(reply.reason, /^NOAUTH /);
@@ -97,7 +95,6 @@ test('with a user and a password, others get no access and the user gets only wh
 
 test.after(async () => {
   await (await shared)?.stop();
-  rmSync(directory, { recursive: true });
 });
 
 test.run();

@@ -1,12 +1,12 @@
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../../src/core/clock.ts';
 import type { CommitReply, Reply } from '../../../src/ledger/ledger.ts';
 import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
-import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
+import type { RedisLedger, RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { LIBRARY_SOURCE } from '../../../src/ledger/redis/library.ts';
 import { pause } from '../../system/until.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
 import { hashKeyOf } from './hash-key.ts';
+import { openRedis } from './open-redis.ts';
 import { operate } from './operate.ts';
 import type { RedisCluster } from './redis-cluster.ts';
 import type { RedisServer } from './redis-server.ts';
@@ -38,15 +38,8 @@ async function withBooks(cluster: RedisCluster, run: (scene: Scene) => Promise<v
       root,
       slot: slotOf(root),
       open: async (change) => {
-        const ledger = await RedisLedger.open(cluster.url, {
-          processorNames: ['default', 'fallback'],
-          clock: systemClock,
-          random: Math.random,
-          root,
-          replicas: 1,
-          timeoutMs: 1000,
-          ...change,
-        });
+        const options = { root, replicas: 1, timeoutMs: 1000, ...change };
+        const ledger = await openRedis(cluster.url, options);
         opened.push(ledger);
         return ledger;
       },

@@ -1,12 +1,12 @@
 import { suite, test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../../src/core/clock.ts';
 import { slotOf } from '../../../src/ledger/redis/hash-slot.ts';
-import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
+import type { RedisLedger, RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { pause } from '../../system/until.ts';
 import { conformance } from '../conformance.ts';
 import { SCENARIOS } from './cluster-scenarios.ts';
+import { openRedis } from './open-redis.ts';
 import { RedisCluster } from './redis-cluster.ts';
 import { SteadyLoad } from './steady-load.ts';
 import { until } from './waiting.ts';
@@ -20,8 +20,7 @@ function sharedCluster(): Promise<RedisCluster> {
 }
 
 function open(url: string, root: string, change: Partial<RedisLedgerOptions> = {}): Promise<RedisLedger> {
-  const parts = { processorNames: ['default', 'fallback'], clock: systemClock, random: Math.random };
-  return RedisLedger.open(url, { ...parts, root, replicas: 1, timeoutMs: 1000, ...change });
+  return openRedis(url, { root, replicas: 1, timeoutMs: 1000, ...change });
 }
 
 const SHARDS = 4;

@@ -1,9 +1,9 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../../src/core/clock.ts';
 import type { Confirmation } from '../../../src/ledger/confirmation.ts';
-import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
+import type { RedisLedger, RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
+import { openRedis } from './open-redis.ts';
 import { operate } from './operate.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
@@ -14,13 +14,7 @@ const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
 const TIMEOUT_MS = 1000;
 
 function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<RedisLedger> {
-  return RedisLedger.open(url, {
-    processorNames: ['default', 'fallback'],
-    clock: systemClock,
-    random: Math.random,
-    timeoutMs: TIMEOUT_MS,
-    ...change,
-  });
+  return openRedis(url, { timeoutMs: TIMEOUT_MS, ...change });
 }
 
 const UNCONFIRMED: readonly (readonly [settings: string[], reason: string])[] = [

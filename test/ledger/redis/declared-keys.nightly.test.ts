@@ -1,8 +1,7 @@
 import { test } from 'uvu';
-import { systemClock } from '../../../src/core/clock.ts';
-import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { joinLua, LIBRARY, luaFiles } from '../../../src/ledger/redis/library.ts';
 import { conformance } from '../conformance.ts';
+import { openRedis } from './open-redis.ts';
 import { operate } from './operate.ts';
 import { RedisServer } from './redis-server.ts';
 
@@ -51,14 +50,7 @@ conformance('Redis with checked keys', async () => {
   const { socketUrl } = await shared;
   const root = `{checked-${roots++}}:`;
   return {
-    open: (processorNames, outbox) =>
-      RedisLedger.open(socketUrl, {
-        processorNames,
-        clock: systemClock,
-        random: Math.random,
-        root,
-        outbox,
-      }),
+    open: (processorNames, outbox) => openRedis(socketUrl, { processorNames, root, outbox }),
     dispose: async () => {},
   };
 });

@@ -2,19 +2,18 @@ import { mkdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../../src/core/clock.ts';
 import type { Claim, LedgerEvent, LedgerPage, Settlement, Shard } from '../../../src/ledger/ledger.ts';
-import { RedisLedger, type RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
+import type { RedisLedger, RedisLedgerOptions } from '../../../src/ledger/redis/ledger.ts';
 import { sessionBytes, writeCommit } from '../../../src/ledger/redis/records.ts';
 import { conformance } from '../conformance.ts';
 import { claimOf, id, must, settlementOf, sumsOf, T0_MS } from '../samples.ts';
+import { openRedis } from './open-redis.ts';
 import { operate } from './operate.ts';
 import { RedisGate } from './redis-gate.ts';
 import { RedisServer } from './redis-server.ts';
 import { answers, refused, until } from './waiting.ts';
 
 const WORKER = { instanceId: 'gateway-1', name: 'pool-0' };
-const NAMES = ['default', 'fallback'];
 
 let shared: Promise<RedisServer> | undefined;
 let roots = 0;
@@ -29,21 +28,12 @@ conformance('Redis', async () => {
   const { socketUrl } = await sharedServer();
   const root = `{conformance-${roots++}}:`;
   return {
-    open: (processorNames, outbox) => open(socketUrl, { processorNames, root, outbox }),
+    open: (processorNames, outbox) => openRedis(socketUrl, { processorNames, root, outbox }),
     dispose: async () => {},
   };
 });
 
 const test = suite('a ledger in Redis during faults');
-
-function open(url: string, change: Partial<RedisLedgerOptions> = {}): Promise<RedisLedger> {
-  return RedisLedger.open(url, {
-    processorNames: NAMES,
-    clock: systemClock,
-    random: Math.random,
-    ...change,
-  });
-}
 
 interface Scene {
   readonly server: RedisServer;
@@ -61,7 +51,7 @@ async function onServer(run: (scene: Scene) => Promise<void>, ...settings: strin
     await run({
       server,
       connect: async (change, url = server.url) => {
-        const ledger = await open(url, change);
+        const ledger = await openRedis(url, change);
         opened.push(ledger);
         return ledger;
       },
@@ -83,7 +73,7 @@ function acquire(ledger: Shard): Promise<number> {
 
 test('it opens while Redis is down, and works once Redis is up', async () => {
   const server = await RedisServer.prepare();
-  const ledger = await open(server.url);
+  const ledger = await openRedis(server.url);
   try {
     await refused(ledger.ping(), /ECONNREFUSED/);
     await refused(ledger.commit(1, [], [claimOf(1)]), /ECONNREFUSED/);
@@ -103,7 +93,7 @@ test('it opens while Redis is down, and works once Redis is up', async () => {
 
 test('it can be closed while Redis is down, and then replies that it is closed', async () => {
   const server = await RedisServer.prepare();
-  const ledger = await open(server.url);
+  const ledger = await openRedis(server.url);
   await ledger.close();
   await ledger.close();
   await refused(ledger.ping(), /closed/);
@@ -113,7 +103,7 @@ test('it can be closed while Redis is down, and then replies that it is closed',
 test('a malformed URL throws at once', async () => {
   for (const url of ['http://127.0.0.1', 'redis://127.0.0.1/books', 'unix://']) {
     let problem: unknown;
-    await open(url).catch((error: unknown) => {
+    await openRedis(url).catch((error: unknown) => {
       problem = error;
     });
     assert.instance(problem, Error, url);

@@ -124,7 +124,7 @@ test('an entry is read in the layout of entries.lua', () => {
     outcome: fc.constantFrom(...ATTEMPT_OUTCOMES),
   });
   const row = fc.record({
-    state: fc.integer({ min: 1, max: 4 }),
+    state: fc.integer({ min: 1, max: 5 }),
     position: fc.option(position),
     attempts: fc.nat(2 ** 16 - 1),
     why: fc.constantFrom(...ATTEMPT_REASONS),
@@ -161,7 +161,7 @@ test('an entry is read in the layout of entries.lua', () => {
         correlationId: id,
         amountCents: drawn.amountCents,
         acceptedAtMs: drawn.acceptedAtMs,
-        status: ['accepted', 'dispatched', 'settled', 'rejected'][drawn.state - 1],
+        status: ['accepted', 'dispatched', 'settled', 'rejected', 'held'][drawn.state - 1],
         owner: isUnfinished ? drawn.owner : 0,
         processor: drawn.position,
         processorName: drawn.position === null ? null : `processor-${NUMBERS.numbers[drawn.position]}`,

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { listenLocally } from '../../listen-locally.ts';
 
 /** A proxy between a ledger and its Redis that can cut connections and lose answers. */
 export class RedisGate {
@@ -9,6 +10,7 @@ export class RedisGate {
   #passing: number | null = null;
   #isMute = false;
   #port: number;
+  #ownPort = 0;
   #isShut = false;
 
   private constructor(server: Server, port: number) {
@@ -23,8 +25,7 @@ export class RedisGate {
       if (gate.#isShut) inside.destroy();
       else gate.#join(inside, connect(gate.#port, '127.0.0.1'));
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+    gate.#ownPort = await listenLocally(server);
     return gate;
   }
 
@@ -33,10 +34,7 @@ export class RedisGate {
   }
 
   get port(): number {
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string')
-      throw new Error('a listening socket must have a port');
-    return address.port;
+    return this.#ownPort;
   }
 
   /** Drops the next answer, or a later one, and closes its connection; Redis has executed the command. */

@@ -1,6 +1,5 @@
 import { test } from 'uvu';
-import { systemClock } from '../../../src/core/clock.ts';
-import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
+import { openRedis } from './open-redis.ts';
 import { RedisServer } from './redis-server.ts';
 import { Sentinel } from './sentinel.ts';
 import { SteadyLoad } from './steady-load.ts';
@@ -17,14 +16,7 @@ test('a sentinel promotes the replica under load: what was confirmed stays, and 
   const master = await RedisServer.start();
   const replica = await RedisServer.start('--replicaof', '127.0.0.1', String(master.port));
   const sentinel = await Sentinel.watching(master.port);
-  const open = () =>
-    RedisLedger.open(sentinel.url, {
-      processorNames: ['default', 'fallback'],
-      clock: systemClock,
-      random: Math.random,
-      replicas: 1,
-      timeoutMs: 1000,
-    });
+  const open = () => openRedis(sentinel.url, { replicas: 1, timeoutMs: 1000 });
   try {
     await until(() => sentinel.knowsReplica());
     const load = new SteadyLoad(WORKERS, open);

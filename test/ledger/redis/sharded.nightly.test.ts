@@ -1,8 +1,7 @@
 import { test } from 'uvu';
-import { systemClock } from '../../../src/core/clock.ts';
-import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { conformance } from '../conformance.ts';
+import { openRedis } from './open-redis.ts';
 import { RedisServer } from './redis-server.ts';
 
 // Nightly, because the same with one shard, and with four in memory, runs always, and this takes as long as both.
@@ -23,15 +22,9 @@ conformance(`Redis with ${SHARD_COUNT} shards`, async () => {
   });
   return {
     open: async (processorNames, outbox) => {
-      const options = {
-        processorNames,
-        outbox,
-        clock: systemClock,
-        random: Math.random,
-        timeoutMs: TIMEOUT_MS,
-      };
+      const options = { processorNames, outbox, timeoutMs: TIMEOUT_MS };
       return ledgerOf(
-        await Promise.all(shards.map((shard) => RedisLedger.open(socketUrl, { ...options, ...shard }))),
+        await Promise.all(shards.map((shard) => openRedis(socketUrl, { ...options, ...shard }))),
       );
     },
     dispose: async () => {},

@@ -1,18 +1,13 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { systemClock } from '../../../src/core/clock.ts';
 import type { Tls } from '../../../src/core/tls.ts';
-import { RedisLedger } from '../../../src/ledger/redis/ledger.ts';
 import { Authority, type Issued, pem, tlsOf } from '../../authority.ts';
 import { freePort } from '../../system/port.ts';
+import { openRedis } from './open-redis.ts';
 import { RedisServer } from './redis-server.ts';
 
 const [ours, others] = [new Authority(), new Authority()];
 const CA = { ca: pem(ours.caFile) };
-test.after(() => {
-  ours.dispose();
-  others.dispose();
-});
 
 /** The reply to a ping of a Redis with this certificate: `ok`, or the error. */
 async function pinged(
@@ -25,9 +20,7 @@ async function pinged(
     ...['--tls-port', String(port), '--tls-cert-file', certFile, '--tls-key-file', keyFile],
     ...['--tls-ca-cert-file', ours.caFile, '--tls-auth-clients', clients],
   );
-  const url = `rediss://127.0.0.1:${port}`;
-  const options = { processorNames: ['default'], clock: systemClock, random: Math.random };
-  const ledger = await RedisLedger.open(url, { ...options, tls });
+  const ledger = await openRedis(`rediss://127.0.0.1:${port}`, { tls });
   const reply = await ledger.ping();
   await ledger.close();
   await server.stop();

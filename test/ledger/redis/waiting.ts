@@ -1,6 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { Ledger, Reply } from '../../../src/ledger/ledger.ts';
-import type { TooFine } from '../../../src/ledger/retention.ts';
+import type { Ledger, NoSum, Reply } from '../../../src/ledger/ledger.ts';
 import { until as untilAfter } from '../../system/until.ts';
 
 const DEADLINE_MS = 20_000;
@@ -16,14 +15,14 @@ export function answers(ledger: Ledger): Promise<void> {
   return until(async () => (await ledger.ping()).kind === 'ok');
 }
 
-export async function refused(reply: Promise<Reply<unknown> | TooFine>, reason: RegExp): Promise<void> {
+export async function refused(reply: Promise<Reply<unknown> | NoSum>, reason: RegExp): Promise<void> {
   const answer = await reply;
   assert.is(answer.kind, 'unavailable');
   if (answer.kind === 'unavailable') assert.match(answer.reason, reason);
 }
 
 /** Repeats a call until it is answered. Rejects if that takes too long. */
-export async function persist<T>(ask: () => Promise<Reply<T> | TooFine>): Promise<T> {
+export async function persist<T>(ask: () => Promise<Reply<T> | NoSum>): Promise<T> {
   let reply = await ask();
   await until(async () => {
     if (reply.kind !== 'ok') reply = await ask();

@@ -1,9 +1,8 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import type { LedgerEvent, Reply } from '../../../src/ledger/ledger.ts';
+import type { LedgerEvent, NoSum, Reply } from '../../../src/ledger/ledger.ts';
 import { MemoryLedger } from '../../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../../src/ledger/memory/store.ts';
-import type { TooFine } from '../../../src/ledger/retention.ts';
 import { ledgerOf } from '../../../src/ledger/sharded/ledger.ts';
 import { Mood, moody } from '../moody-ledger.ts';
 import { claimOf, id, must, settlementOf, T0_MS } from '../samples.ts';
@@ -35,7 +34,7 @@ async function setUp() {
   return { ledger, stores, moods: moods as [Mood, Mood, Mood] };
 }
 
-function refused(reply: Reply<unknown> | TooFine, reason: string): void {
+function refused(reply: Reply<unknown> | NoSum, reason: string): void {
   assert.equal(reply, { kind: 'unavailable', reason });
 }
 

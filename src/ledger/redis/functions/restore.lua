@@ -2,7 +2,7 @@
 --- @include "includes/owners.lua"
 
 -- The replies are `RESTORE_REPLIES` in restore.ts. HELD is as in claim.lua.
-local RESTORED, KNOWN, DIFFERENT, HELD = '\0', '\1', '\2', '\3'
+local RESTORED, KNOWN, DIFFERENT, HELD, UNCOUNTED, FORGOTTEN = '\0', '\1', '\2', '\3', '\4', '\5'
 
 -- Settled and rejected exclude each other. What is held may be released, and the other way round.
 local function rank(state)
@@ -26,10 +26,21 @@ local function decide(books, id, known, head, other)
   return nil
 end
 
+-- What becomes of an entry whose id the books do not have: the same as unknownDecision in restored-entry.ts.
+local function decide_unknown(books, head)
+  if books.is_filling then return RESTORED end
+  local state, requested_at_ms, accepted_at_ms = byte(head), unpack('>I6I6', head, 5)
+  if state == SETTLED then return requested_at_ms < books.folded_seconds_ms and UNCOUNTED or RESTORED end
+  local is_old = max(requested_at_ms, accepted_at_ms) < books.folded_seconds_ms
+  return is_old and state ~= REJECTED and not is_awaited(head) and FORGOTTEN or RESTORED
+end
+
 -- `rest` is what an entry has behind the other amount.
 local function restore(books, batch, id, head, other, charged, rest)
   local known, state = get_entry(books, id), byte(head)
   if other == NO_AMOUNT then other = '' end
+  local outcome = known and RESTORED or decide_unknown(books, head)
+  if outcome == FORGOTTEN then return outcome end
   if known then
     local reply = decide(books, id, known, head, other)
     if reply then return reply end
@@ -59,8 +70,10 @@ local function restore(books, batch, id, head, other, charged, rest)
   if is_owned then batch.taken[#batch.taken + 1] = id end
   if state == REJECTED then batch.rejected[#batch.rejected + 1] = id end
   if state == ON_HOLD then call('ZADD', held_set(books), 0, id) end
-  if state == SETTLED and charged ~= NO_AMOUNT then charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE) end
-  return RESTORED
+  if state == SETTLED and charged ~= NO_AMOUNT and outcome == RESTORED then
+    charge(batch, sub(head, 2, 2), sub(head, 5, 10), charged, NO_FEE)
+  end
+  return outcome
 end
 
 -- args: books, places, payload (restore.ts), other owners whose sets are among the keys (6 B each), and `events` if they are
@@ -73,6 +86,8 @@ define('restore', function(keys, args)
   if not books then return problem end
   local gone = refuse_taken_over(books, 'restored entries')
   if gone then return gone end
+  local status = call('HGET', books.meta, 'status')
+  books.is_filling = status and status ~= '' and cjson.decode(status).kind == 'filling'
   local batch, replies = new_batch(owner, args[4], args[5]), {}
   for _ = 1, count do
     local id, head, other, charged, length

@@ -15,7 +15,7 @@ end
 local NOT_SENT = 10
 
 -- Everything in an open entry behind its owner, with the attempt that a claim ends added to the earlier ones; and whether
--- there are any. `ended` is the stamp of the attempt that the caller tells of, and the code of its outcome (1 B).
+-- there are any. `ended` is the stamp of the attempt that the caller reports, and the code of its outcome (1 B).
 local function with_ended(entry, ended)
   local other = byte(entry) >= OTHER_AMOUNT and sub(entry, 31, 37) or ''
   local earlier = sub(entry, 32 + #other)

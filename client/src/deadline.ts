@@ -11,8 +11,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How long one call goes on, and how long it pauses between two requests. */
-export class Patience {
+/** When one call has to be over, with all its requests and the pauses between them. */
+export class Deadline {
   readonly timeoutMs: number;
   readonly #signal: AbortSignal | undefined;
   readonly #endMs: number;

@@ -3,31 +3,31 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Random } from '../sim/random.ts';
 
 /**
- * | weather | effect on a connection                                                   |
+ * | fault   | effect on a connection                                                   |
  * |---------|--------------------------------------------------------------------------|
- * | clear   | none                                                                     |
+ * | none    | none                                                                     |
  * | delay   | every chunk, either way, arrives later by `delayMs`                      |
  * | reset   | each chunk, either way, may be lost and the connection reset             |
  * | cut     | each chunk of an answer may be cut in half and the connection closed     |
  * | away    | open connections are reset and new ones refused                          |
  */
-export type Weather =
-  | { readonly kind: 'clear' }
+export type LinkFault =
+  | { readonly kind: 'none' }
   | { readonly kind: 'delay'; readonly delayMs: number }
   | { readonly kind: 'reset' | 'cut'; readonly rate: number }
   | { readonly kind: 'away' };
 
-const CLEAR: Weather = { kind: 'clear' };
+const NO_FAULT: LinkFault = { kind: 'none' };
 const HOST = '127.0.0.1';
 
 /** A network link to a loopback server, with faults of its own. */
-export class Road {
+export class Link {
   readonly port: number;
   readonly #targetPort: number;
   readonly #random: Random;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
-  #weather: Weather = CLEAR;
+  #fault: LinkFault = NO_FAULT;
 
   private constructor(port: number, targetPort: number, random: Random) {
     this.port = port;
@@ -36,21 +36,21 @@ export class Road {
     this.#server = createServer((inside) => this.#join(inside));
   }
 
-  static async before(targetPort: number, port: number, random: Random): Promise<Road> {
-    const road = new Road(port, targetPort, random);
-    await road.#listen();
-    return road;
+  static async before(targetPort: number, port: number, random: Random): Promise<Link> {
+    const link = new Link(port, targetPort, random);
+    await link.#listen();
+    return link;
   }
 
-  async setWeather(weather: Weather): Promise<void> {
-    const was = this.#weather;
-    this.#weather = weather;
-    if (weather.kind === 'away' && was.kind !== 'away') await this.#vanish();
-    if (weather.kind !== 'away' && was.kind === 'away') await this.#listen();
+  async setFault(fault: LinkFault): Promise<void> {
+    const was = this.#fault;
+    this.#fault = fault;
+    if (fault.kind === 'away' && was.kind !== 'away') await this.#vanish();
+    if (fault.kind !== 'away' && was.kind === 'away') await this.#listen();
   }
 
   async close(): Promise<void> {
-    if (this.#weather.kind !== 'away') await this.#vanish();
+    if (this.#fault.kind !== 'away') await this.#vanish();
   }
 
   async #listen(): Promise<void> {
@@ -92,7 +92,7 @@ export class Road {
   }
 
   get #delayMs(): number {
-    return this.#weather.kind === 'delay' ? this.#weather.delayMs : 0;
+    return this.#fault.kind === 'delay' ? this.#fault.delayMs : 0;
   }
 
   #ask(inside: Socket, outside: Socket, piece: Buffer): void {
@@ -112,8 +112,8 @@ export class Road {
   }
 
   #strikes(kind: 'reset' | 'cut'): boolean {
-    const weather = this.#weather;
-    return weather.kind === kind && this.#random.chance(weather.rate);
+    const fault = this.#fault;
+    return fault.kind === kind && this.#random.chance(fault.rate);
   }
 }
 

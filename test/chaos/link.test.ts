@@ -1,15 +1,16 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { listenLocally } from '../listen-locally.ts';
 import { Random } from '../sim/random.ts';
 import { freePort } from '../system/port.ts';
-import { Road, type Weather } from './road.ts';
+import { Link, type LinkFault } from './link.ts';
 
 const ALWAYS = 1;
 
 interface Ends {
-  readonly road: Road;
+  readonly link: Link;
   /** The caller's end of the link. */
   connect(): Promise<Caller>;
   /** The text received at the far end. */
@@ -36,14 +37,12 @@ async function withRoad(use: (ends: Ends) => Promise<void>): Promise<void> {
       arrived += text;
       socket.write(text.toUpperCase());
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const road = await Road.before(port, await freePort(), new Random(1));
+  });
+  const link = await Link.before(await listenLocally(server), await freePort(), new Random(1));
   try {
-    await use({ road, connect: () => call(road.port), arrived: () => arrived });
+    await use({ link, connect: () => call(link.port), arrived: () => arrived });
   } finally {
-    await road.close();
+    await link.close();
     server.close();
     await once(server, 'close');
   }
@@ -64,15 +63,15 @@ async function call(port: number): Promise<Caller> {
   return { socket, ended };
 }
 
-function under(weather: Weather, what: string, check: (ends: Ends) => Promise<void>): void {
-  test(`${weather.kind}: ${what}`, () =>
+function under(fault: LinkFault, what: string, check: (ends: Ends) => Promise<void>): void {
+  test(`${fault.kind}: ${what}`, () =>
     withRoad(async (ends) => {
-      await ends.road.setWeather(weather);
+      await ends.link.setFault(fault);
       await check(ends);
     }));
 }
 
-under({ kind: 'clear' }, 'request and answer arrive', async (ends) => {
+under({ kind: 'none' }, 'request and answer arrive', async (ends) => {
   const { socket, ended } = await ends.connect();
   socket.write('hello');
   await once(socket, 'data');
@@ -83,7 +82,7 @@ under({ kind: 'clear' }, 'request and answer arrive', async (ends) => {
 under({ kind: 'delay', delayMs: 20 }, 'everything arrives late and in order', async (ends) => {
   const { socket, ended } = await ends.connect();
   socket.write('one');
-  await ends.road.setWeather({ kind: 'clear' });
+  await ends.link.setFault({ kind: 'none' });
   socket.write('two');
   while (socket.bytesRead < 6) await once(socket, 'data');
   socket.end();
@@ -113,9 +112,9 @@ under({ kind: 'cut', rate: ALWAYS }, 'half of the answer arrives, then the conne
 
 under({ kind: 'away' }, 'connections are refused until the link is back', async (ends) => {
   assert.is((await (await ends.connect()).ended).code, 'ECONNREFUSED');
-  await ends.road.setWeather({ kind: 'clear' });
+  await ends.link.setFault({ kind: 'none' });
   const { ended } = await ends.connect();
-  await ends.road.setWeather({ kind: 'away' });
+  await ends.link.setFault({ kind: 'away' });
   assert.is((await ended).code, 'ECONNRESET');
 });
 
