@@ -14,12 +14,12 @@ export type ChangeReading =
 export function readChange(body: Uint8Array): ChangeReading {
   const fields = parseObject(body);
   if (fields === null) return { kind: 'refused', problem: NO_OBJECT };
-  const { paused, fee, limits, reason = '', by = '', ...others } = fields;
+  const { paused, fee, limits, by = '', why = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     return refused(
       unknown.slice(0, BY_MAX),
-      'is not known: expected `paused`, `fee`, `limits`, `reason` or `by`',
+      'is not known: expected `paused`, `fee`, `limits`, `by` or `why`',
     );
   if (paused === undefined && fee === undefined && limits === undefined)
     return refused('paused', 'is missing, and so are `fee` and `limits`: expected one of them at least');
@@ -28,14 +28,14 @@ export function readChange(body: Uint8Array): ChangeReading {
   if (readFees === INVALID) return refused('fee', FEE_EXPECTED);
   const readTaken = limits === undefined || limits === null ? limits : readLimits(limits);
   if (readTaken === INVALID) return refused('limits', LIMITS_EXPECTED);
-  const signed = readSignature(by, reason);
+  const signed = readSignature(by, why);
   if ('body' in signed) return { kind: 'refused', problem: signed };
   const change = {
     ...(paused !== undefined && { isPaused: paused }),
     ...(readFees !== undefined && { fee: readFees }),
     ...(readTaken !== undefined && { limits: readTaken }),
   };
-  return { kind: 'ok', change: { ...change, changedBy: signed.by, reason: signed.reason } };
+  return { kind: 'ok', change: { ...change, ...signed } };
 }
 
 const INVALID = Symbol('invalid');

@@ -91,8 +91,8 @@ export class ProcessorRoutes {
       if (target === undefined) return refuse(exchange, problem('no-such-processor'));
       const reading = readChange(body);
       if (reading.kind === 'refused') return refuse(exchange, reading.problem);
-      const changedBy = signature(keyName, reading.change.changedBy);
-      void this.#change(exchange, target, { ...reading.change, changedBy }, ifMatch);
+      const by = signature(keyName, reading.change.by);
+      void this.#change(exchange, target, { ...reading.change, by }, ifMatch);
     });
   }
 
@@ -115,8 +115,7 @@ export class ProcessorRoutes {
       const set = await ledger.setProcessorControls(next, changeEvents(before.value, next, target.name));
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
-      const { changedBy: by, ...asked } = change;
-      log.warn({ processor: target.name, ...asked, by, version: next.version }, 'processor controls changed');
+      log.warn({ processor: target.name, ...change, version: next.version }, 'processor controls changed');
       return this.#answer(exchange, target, next);
     }
     refuse(exchange, problem('processors-changed'));
@@ -149,8 +148,8 @@ export class ProcessorRoutes {
       limits: shownLimits(terms),
       configuredLimits: shownLimits(configured),
       changedAt: control === undefined ? null : new Date(control.changedAtMs).toISOString(),
-      changedBy: control?.changedBy ?? '',
-      reason: control?.reason ?? '',
+      by: control?.by ?? '',
+      why: control?.why ?? '',
     };
   }
 }

@@ -21,12 +21,12 @@ export interface ProcessorControl extends TermChanges {
   /** When this was last changed, UTC. */
   readonly changedAtMs: number;
   /** Who changed it (an API key, and a name that the client gave) and why. */
-  readonly changedBy: string;
-  readonly reason: string;
+  readonly by: string;
+  readonly why: string;
 }
 
 /** What an operator asks for. What is left out stays as it is. */
-export interface ProcessorChange extends Pick<ProcessorControl, 'changedBy' | 'reason'> {
+export interface ProcessorChange extends Pick<ProcessorControl, 'by' | 'why'> {
   readonly isPaused?: boolean;
   readonly fee?: Fee | null;
   /** Null, of one limit or of all: as configured. */
@@ -51,8 +51,8 @@ export function changed(
     limits: changedLimits(limits, change.limits),
   };
   if (next.isPaused === isPaused && isSameFee(next.fee, fee) && isSame(next.limits, limits)) return null;
-  const { changedBy, reason } = change;
-  const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, changedBy, reason } };
+  const { by, why } = change;
+  const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, by, why } };
   return { version: controls.version + 1, processors };
 }
 
@@ -65,13 +65,13 @@ export function changeEvents(
   const was = before.processors[processor] ?? AS_CONFIGURED;
   const now = after.processors[processor];
   if (now === undefined) return [];
-  const by = { processor, by: now.changedBy, why: now.reason };
+  const said = { processor, by: now.by, why: now.why };
   const events: ProcessorEvent[] = [];
   if (now.isPaused !== was.isPaused)
-    events.push({ type: now.isPaused ? 'processor.paused' : 'processor.resumed', ...by });
-  if (!isSameFee(now.fee, was.fee)) events.push({ type: 'processor.fee-changed', ...by, fee: now.fee });
+    events.push({ type: now.isPaused ? 'processor.paused' : 'processor.resumed', ...said });
+  if (!isSameFee(now.fee, was.fee)) events.push({ type: 'processor.fee-changed', ...said, fee: now.fee });
   const { limits = {} } = now;
-  if (!isSame(limits, was.limits ?? {})) events.push({ type: 'processor.limits-changed', ...by, limits });
+  if (!isSame(limits, was.limits ?? {})) events.push({ type: 'processor.limits-changed', ...said, limits });
   return events;
 }
 

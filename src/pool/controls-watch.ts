@@ -69,7 +69,7 @@ export class ControlsWatch extends Repeating {
     terms: Terms | undefined,
   ): void {
     const { log, bounds } = this.#parts;
-    const said = { processor: name, ...(is !== undefined && { by: is.changedBy, reason: is.reason }) };
+    const said = { processor: name, ...(is !== undefined && { by: is.by, why: is.why }) };
     const isPaused = is?.isPaused ?? false;
     if (isPaused !== (was?.isPaused ?? false))
       log.warn(said, isPaused ? 'processor paused' : 'processor resumed');

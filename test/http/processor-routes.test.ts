@@ -53,7 +53,7 @@ test('lists the processors with what is open at each', () =>
     const response = await list();
     assert.is(response.status, 200);
     assert.is(response.headers.get('etag'), '"0"');
-    const untouched = { paused: false, ...TERMS, changedAt: null, changedBy: '', reason: '' };
+    const untouched = { paused: false, ...TERMS, changedAt: null, by: '', why: '' };
     const known = { contract: 'rinha' };
     assert.equal(await response.json(), {
       version: 0,
@@ -69,7 +69,7 @@ test('lists the processors with what is open at each', () =>
 
 test('a change is kept with its time, author and reason, logged once, and can be repeated', () =>
   inWorld(async ({ store, log, clock, list, change }) => {
-    const body = { paused: true, by: 'ana', reason: 'maintenance' };
+    const body = { paused: true, by: 'ana', why: 'maintenance' };
     const answers = [await change('fallback', body), await change('fallback', body)];
     clock.pass(5000);
     answers.push(await change('fallback', { paused: true, by: 'bob' }));
@@ -82,8 +82,8 @@ test('a change is kept with its time, author and reason, logged once, and can be
         paused: true,
         ...TERMS,
         changedAt: new Date(clock.nowMs() - 5000).toISOString(),
-        changedBy: 'ops (ana)',
-        reason: 'maintenance',
+        by: 'ops (ana)',
+        why: 'maintenance',
       });
     }
     assert.equal(log.lines, ['warn processor controls changed']);
@@ -231,8 +231,8 @@ test('what is not valid is refused, and names the member', () =>
       ['pause', { pause: true }],
       ['by', { paused: true, by: 5 }],
       ['by', { paused: true, by: 'x'.repeat(65) }],
-      ['reason', { paused: true, reason: 'x'.repeat(201) }],
-      ['reason', { paused: true, reason: '\u001b[2J' }],
+      ['why', { paused: true, why: 'x'.repeat(201) }],
+      ['why', { paused: true, why: '\u001b[2J' }],
       ['fee', { fee: 0.05 }],
       ['fee', { fee: { share: 1.1 } }],
       ['fee', { fee: { share: -0.1 } }],
@@ -259,7 +259,7 @@ test('what is not valid is refused, and names the member', () =>
       assert.is(((await response.clone().json()) as { field: string }).field, field);
       assert.is(await typeOf(response), '422 change-not-valid');
     }
-    const long = { paused: true, reason: 'x'.repeat(5000) };
+    const long = { paused: true, why: 'x'.repeat(5000) };
     assert.is(await typeOf(await change('default', long)), '413 body-too-large');
     assert.is(store.controls.version, 0);
   }));

@@ -1,44 +1,118 @@
 import { confirmWithReason } from './confirm-dialog.js';
 import { element, write } from './element.js';
+import { feeText, limitTexts } from './text.js';
+
+/** @import { Hello, ProcessorFigures } from '../frame.ts' */
+/** @import { Limits, Terms } from '../../core/terms.ts' */
 
 const PAUSE =
   'It gets no payments any more, and is still asked about those in doubt. Payments go to the other processors; those that only it can take wait.';
 const RESUME = 'It gets payments again, as routing decides.';
+const FEE =
+  'Payments that settle from then on cost this, and go to the processor that is cheapest by then. What has settled keeps its fee.';
+const LIMITS =
+  'Calls in flight end as they began. A payment that no processor takes any more waits. An empty field is as configured.';
+const EVERYWHERE = 'This holds for the whole deployment within a second.';
 
 /**
- * A button that pauses a processor or resumes it, once an operator has confirmed that.
+ * Buttons that pause a processor or resume it, and change its fee and limits, each once an operator has confirmed that.
  *
- * @param {string} name of the processor
+ * @param {Hello['processors'][number]} processor
  */
-export function pauseButton(name) {
-  const button = element('button', 'control');
-  button.type = 'button';
-  button.ariaHasPopup = 'dialog';
-  let isPaused = false;
-  button.onclick = () => confirm(name, !isPaused);
-  /** @param {boolean} paused */
-  const show = (paused) => {
-    isPaused = paused;
-    write(button, `${paused ? 'Resume' : 'Pause'} ${name} …`);
+export function controls({ name, terms: configured }) {
+  /** @type {ProcessorFigures | null} */
+  let now = null;
+  const [pause, fee, limits] = [button(), button(), button()];
+  pause.onclick = () => now && confirmPause(name, !now.paused);
+  fee.onclick = () => now && confirmFee(name, now.fee, configured);
+  limits.onclick = () => now && confirmLimits(name, now.limits, configured);
+  write(fee, `Fee of ${name} …`);
+  write(limits, `Limits of ${name} …`);
+  /** @param {ProcessorFigures} figures */
+  const show = (figures) => {
+    now = figures;
+    write(pause, `${figures.paused ? 'Resume' : 'Pause'} ${name} …`);
   };
-  show(false);
-  return { button, show };
+  return { node: element('div', 'controls', pause, fee, limits), show };
+}
+
+function button() {
+  const made = element('button', 'control');
+  made.type = 'button';
+  made.ariaHasPopup = 'dialog';
+  return made;
 }
 
 /** @param {string} name @param {boolean} paused what it is to be */
-function confirm(name, paused) {
-  const doing = `${paused ? 'Pause' : 'Resume'} ${name}`;
+function confirmPause(name, paused) {
+  ask(name, `${paused ? 'Pause' : 'Resume'} ${name}`, paused ? PAUSE : RESUME, [], () => ({ paused }));
+}
+
+/** @param {string} name @param {ProcessorFigures['fee']} fee @param {Terms} configured */
+function confirmFee(name, fee, configured) {
+  const share = input({ min: 0, max: 1, step: 0.000001, value: fee.feePpm / 1e6, required: true });
+  const fixed = input({ min: 0, max: 1e6, step: 0.01, value: fee.feeFixedCents / 100, required: true });
+  const asConfigured = element('input');
+  asConfigured.type = 'checkbox';
+  asConfigured.onchange = () => {
+    share.disabled = fixed.disabled = asConfigured.checked;
+  };
+  const fields = [
+    element('label', '', 'Share of the amount, such as 0.05', share),
+    element('label', '', 'Fixed part of each payment', fixed),
+    element('label', 'choice', asConfigured, `As configured: ${feeText(configured)}`),
+  ];
+  ask(name, `Change the fee of ${name}`, FEE, fields, () => ({
+    fee: asConfigured.checked ? null : { share: share.valueAsNumber, fixed: fixed.valueAsNumber },
+  }));
+}
+
+/** @param {string} name @param {Limits} limits @param {Terms} configured */
+function confirmLimits(name, limits, configured) {
+  const [callsAtOnce = '', callsPerSecond = '', amounts = ''] = limitTexts(configured);
+  /** What holds, if it is not as configured. @param {keyof Limits} limit @param {number} perOne */
+  const changed = (limit, perOne) =>
+    limits[limit] === configured[limit] ? '' : String((limits[limit] ?? 0) / perOne);
+  const fields = {
+    callsAtOnce: input({ min: 1, step: 1, value: changed('callLimit', 1) }),
+    callsPerSecond: input({ min: 1, step: 1, value: changed('callsPerSecond', 1) }),
+    minAmount: input({ min: 0.01, step: 0.01, value: changed('minAmountCents', 100) }),
+    maxAmount: input({ min: 0.01, step: 0.01, value: changed('maxAmountCents', 100) }),
+  };
+  const labels = [
+    element('label', '', `Calls at once, configured: ${callsAtOnce}`, fields.callsAtOnce),
+    element('label', '', `Calls a second, configured: ${callsPerSecond}`, fields.callsPerSecond),
+    element('label', '', `Smallest amount, configured amounts: ${amounts}`, fields.minAmount),
+    element('label', '', 'Greatest amount', fields.maxAmount),
+  ];
+  ask(name, `Change the limits of ${name}`, LIMITS, labels, () => ({
+    limits: Object.fromEntries(
+      Object.entries(fields).map(([limit, { value }]) => [limit, value === '' ? null : Number(value)]),
+    ),
+  }));
+}
+
+/** @param {{ readonly min: number, readonly max?: number, readonly step: number, readonly value: number | string, readonly required?: boolean }} attributes */
+function input(attributes) {
+  const made = element('input');
+  Object.assign(made, { type: 'number', inputMode: 'decimal', ...attributes });
+  return made;
+}
+
+/** @param {string} name @param {string} doing @param {string} effect @param {readonly Node[]} fields @param {() => object} change reads it when it is confirmed */
+function ask(name, doing, effect, fields, change) {
   confirmWithReason({
     title: `${doing}?`,
-    effect: `${paused ? PAUSE : RESUME} This holds for the whole deployment within a second.`,
+    effect: `${effect} ${EVERYWHERE}`,
     button: doing,
-    send: (reason, close) => send(name, paused, reason, close),
+    fields,
+    send: (reason, close) => send(name, { ...change(), by: 'dashboard', why: reason }, close),
   });
 }
 
-/** @param {string} name @param {boolean} paused @param {string} reason @param {() => void} close */
-async function send(name, paused, reason, close) {
-  const body = JSON.stringify({ paused, by: 'dashboard', reason });
+/** @param {string} name @param {object} change @param {() => void} close */
+async function send(name, change, close) {
+  const body = JSON.stringify(change);
   const response = await fetch(`/dashboard/processors/${name}`, { method: 'PATCH', body }).catch(() => null);
   if (response === null) return 'The gateway does not answer.';
   if (response.ok) {
