@@ -3,7 +3,6 @@
 
 # The gateways run the image dinossauro:$TAG.
 export TAG=day
-docker image inspect dinossauro:day >/dev/null 2>&1 || docker build -t dinossauro:day .
 
 if docker compose version >/dev/null 2>&1; then
   compose() { docker compose -p operators-day -f examples/operators-day/docker-compose.yml "$@"; }
@@ -11,7 +10,7 @@ else
   compose() { docker-compose -p operators-day -f examples/operators-day/docker-compose.yml "$@"; }
 fi
 
-dinossauro() { compose run --rm -T operator "$@" </dev/null; }
+dinossauro() { compose run --rm --no-deps -T operator "$@" </dev/null; }
 
 # ready GATEWAY…: returns once they take payments, or fails after a minute.
 ready() {
@@ -43,25 +42,22 @@ tell() {
 }
 
 if [ ! -e data/day/secrets ]; then
-  # The gateways read config/ as the user 1000, so everybody may read what is there. It has no secrets: the keys are hashed.
-  mkdir -p data/day/config data/day/shop
-  made() { docker run --rm --entrypoint node dinossauro:day dist/cli/main.js "$@"; }
-  install -m 0644 examples/operators-day/processors.yaml examples/operators-day/webhooks.yaml data/day/config/
   (
+    set -e
+    made() { docker run --rm --entrypoint node dinossauro:day dist/cli/main.js "$@"; }
     umask 077
+    mkdir -p data/day/config data/day/shop
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 -subj /CN=shop \
       -addext subjectAltName=DNS:shop,IP:127.0.0.1 -keyout data/day/shop/shop.key -out data/day/shop/shop.crt 2>/dev/null
+    cp examples/operators-day/{processors,webhooks}.yaml data/day/shop/shop.crt data/day/config/
     key=$(made keys new shop --scopes post,read)
     echo "${key##*$'\n'}" >data/day/config/keys
-    {
-      echo "SHOP_KEY=${key%%$'\n'*}"
-      echo "SHOP_WEBHOOK_SECRET=$(made webhooks secret)"
-      echo "ADMIN_TOKEN=$(openssl rand -hex 32)"
-    } >data/day/secrets
+    : >data/day/config/orders
+    # The gateways read these as the user 1000. There are no secrets here: of the key it is the hash.
+    chmod -R a+rX data/day/config
+    webhook_secret=$(made webhooks secret)
+    echo "SHOP_KEY=${key%%$'\n'*} SHOP_WEBHOOK_SECRET=$webhook_secret ADMIN_TOKEN=$(openssl rand -hex 32)" >data/day/secrets
   )
-  cp data/day/shop/shop.crt data/day/config/
-  touch data/day/config/orders
-  chmod -R a+rX data/day/config
 fi
 set -a
 . data/day/secrets
