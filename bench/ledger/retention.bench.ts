@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { setTimeout } from 'node:timers/promises';
 import type { Claim } from '../../src/ledger/ledger.ts';
 import { must } from '../../test/ledger/samples.ts';
 import { claimOf, settlementOf } from './payments.ts';
@@ -8,7 +9,8 @@ import { inMs, type Subject, timed, withSubjects } from './subject.ts';
  * Books with a retention of five minutes at 1,000 payments a second, as fast as they can be written: one row for every two
  * minutes of their own time. After each, every folded minute and the whole are compared with what was settled.
  *
- * BENCH_LEDGER=lmdb or redis (default both), BENCH_MINUTES=20: of the books' time.
+ * BENCH_LEDGER=lmdb or redis (default both), BENCH_MINUTES=20: of the books' time. BENCH_PACED=1 writes no faster than
+ * that time passes, so that an hour takes an hour.
  */
 const BATCH = 256;
 const RATE_A_MINUTE = 60_000;
@@ -19,11 +21,13 @@ const COMMITS_A_STEP = 4;
 const ROW_MINUTES = 2;
 
 const isSmoke = process.env['BENCH_SMOKE'] === '1';
+const IS_PACED = process.env['BENCH_PACED'] === '1';
 const MINUTES = isSmoke ? 0.05 : Number(process.env['BENCH_MINUTES'] ?? 20);
 
 await withSubjects(async ({ name, shard, bytes }: Subject): Promise<void> => {
   const owner = await must(shard.acquireLease({ instanceId: 'bench', name: 'pool-0' }, Infinity));
   const rows: Record<string, string | number>[] = [];
+  const beganAtMs = performance.now();
   let [claims, count, settled, hasMore]: [Claim[], number, number, boolean] = [[], 0, 0, false];
   for (let minute = 0; minute < MINUTES; minute += ROW_MINUTES) {
     const [commits, besides, steps]: [number[], number[], number[]] = [[], [], []];
@@ -42,6 +46,8 @@ await withSubjects(async ({ name, shard, bytes }: Subject): Promise<void> => {
         await timed(commits, commit);
       }
       settled += settlements.length;
+      const aheadMs = count * (MINUTE_MS / RATE_A_MINUTE) - (performance.now() - beganAtMs);
+      if (IS_PACED && aheadMs > 0) await setTimeout(aheadMs);
     }
     const { payments } = await must(shard.size());
     rows.push({
