@@ -84,8 +84,8 @@ const eachId = (id: string, before: readonly string[] = []): readonly string[] =
   return [...before, id];
 };
 
-const WHO_OPTION = option(
-  '--who <name>',
+const BY_OPTION = option(
+  '--by <name>',
   'who, for the log of actions; default: the user of this shell',
 ).default(userName());
 const RESULTS_OPTION = option('--json', 'print the result of each payment as JSON');
@@ -100,7 +100,7 @@ const sendAgainCommand = command('send-again')
   .argument('[id...]', 'the payments', eachId)
   .option('--reason <text>', 'all that were rejected with a reason that contains this text')
   .requiredOption('--why <text>', 'why, for the log of actions')
-  .addOption(WHO_OPTION)
+  .addOption(BY_OPTION)
   .addOption(RESULTS_OPTION)
   .addOption(URL_OPTION)
   .addOption(TOKEN_OPTION)
@@ -114,12 +114,12 @@ const sendAgainCommand = command('send-again')
       ['payments send-again --reason "limit exceeded" --why "the limit was raised"', 'all of a reason'],
     ]),
   )
-  .action(async (ids, { url = GATEWAY_URL, token, reason, why, who, json = false }) => {
+  .action(async (ids, { url = GATEWAY_URL, token, reason, why, by, json = false }) => {
     if (ids.length > 0 === (reason !== undefined))
       throw new Misuse('expected ids, or --reason (see dinossauro payments send-again --help)');
     const { sendAgain } = await import('../operate/payment-actions.ts');
     const chosen = reason === undefined ? { kind: 'ids' as const, ids } : { kind: 'reason' as const, reason };
-    process.exitCode = await sendAgain({ url, token: tokenOf(token), json, chosen, why, who }, console);
+    process.exitCode = await sendAgain({ url, token: tokenOf(token), json, chosen, why, by }, console);
   });
 
 const cancelCommand = command('cancel')
@@ -132,7 +132,7 @@ const cancelCommand = command('cancel')
   .argument('<id...>', 'the payments', eachId)
   .option('--amount <amount>', 'the amount that was posted', amount)
   .requiredOption('--why <text>', 'why; clients that post the payment again are told it')
-  .addOption(WHO_OPTION)
+  .addOption(BY_OPTION)
   .addOption(RESULTS_OPTION)
   .addOption(URL_OPTION)
   .addOption(TOKEN_OPTION)
@@ -145,12 +145,12 @@ const cancelCommand = command('cancel')
       ],
     ]),
   )
-  .action(async (ids, { url = GATEWAY_URL, token, amount, why, who, json = false }) => {
+  .action(async (ids, { url = GATEWAY_URL, token, amount, why, by, json = false }) => {
     if (amount !== undefined && ids.length > 1)
       throw new Misuse('--amount is that of one payment: give one id');
     const { cancelPayments } = await import('../operate/payment-actions.ts');
     const given = amount === undefined ? undefined : Number(amount);
-    const order = { url, token: tokenOf(token), json, ids, amount: given, why, who };
+    const order = { url, token: tokenOf(token), json, ids, amount: given, why, by };
     process.exitCode = await cancelPayments(order, console);
   });
 
@@ -180,13 +180,13 @@ function holdingCommand(what: 'hold' | 'release', summary: string, description: 
     .description(description)
     .argument('<id...>', 'the payments', eachId)
     .requiredOption('--why <text>', 'why, for the log of actions')
-    .addOption(WHO_OPTION)
+    .addOption(BY_OPTION)
     .addOption(RESULTS_OPTION)
     .addOption(URL_OPTION)
     .addOption(TOKEN_OPTION)
-    .action(async (ids, { url = GATEWAY_URL, token, why, who, json = false }) => {
+    .action(async (ids, { url = GATEWAY_URL, token, why, by, json = false }) => {
       const { holdPayments } = await import('../operate/payment-actions.ts');
-      const order = { url, token: tokenOf(token), json, ids, why, who };
+      const order = { url, token: tokenOf(token), json, ids, why, by };
       process.exitCode = await holdPayments(what, order, console);
     });
 }

@@ -32,7 +32,7 @@ function subcommand(name: string) {
 
 function changing(name: string) {
   return subcommand(name)
-    .option('--reason <text>', 'why, for the log and for other operators', '')
+    .option('--why <text>', 'why, for the log and for other operators', '')
     .option('--by <name>', 'who; default: the user of this shell', userName());
 }
 
@@ -57,9 +57,9 @@ processors
     changing('pause')
       .summary('send it nothing, and go on asking it for what is in doubt there')
       .argument('<name>', 'the processor', name)
-      .action(async (name, { url, json = false, reason, by, ...given }) => {
+      .action(async (name, { url, json = false, why, by, ...given }) => {
         const { changeProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, reason, by } };
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, why, by } };
         process.exitCode = await changeProcessor(order, console);
       }),
   )
@@ -68,9 +68,9 @@ processors
       .summary('pause it, and wait until no payment is open there any more')
       .argument('<name>', 'the processor', name)
       .option('--timeout <seconds>', 'how long to wait; it stays paused', whole(1), 600)
-      .action(async (name, { url, json = false, reason, by, timeout, ...given }) => {
+      .action(async (name, { url, json = false, why, by, timeout, ...given }) => {
         const { drainProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, reason, by } };
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, why, by } };
         process.exitCode = await drainProcessor(
           { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
           console,
@@ -92,14 +92,14 @@ processors
         'other members of an entry of the processors file, such as \'{"limits":{"callsPerSecond":50}}\'',
         jsonObject,
       )
-      .action(async (name, at, { url, json = false, reason, by, token, ...given }) => {
+      .action(async (name, at, { url, json = false, why, by, token, ...given }) => {
         const { addProcessor, changeProcessor } = await import('../operate/processors.ts');
         const gateway = { url, json, token: tokenOf(token) };
         const { contract, share, fixed, bearer, members = {} } = given;
         if (at === undefined) {
           if (Object.keys(given).length > 0)
             throw new Misuse('expected the URL of the processor (see dinossauro processors add --help)');
-          const order = { ...gateway, name, change: { removed: false, reason, by } };
+          const order = { ...gateway, name, change: { removed: false, why, by } };
           process.exitCode = await changeProcessor(order, console);
           return;
         }
@@ -109,7 +109,7 @@ processors
           );
         const fee = { ...(share !== undefined && { share }), ...(fixed !== undefined && { fixed }) };
         const credentials = bearer === undefined ? {} : { credentials: { bearer } };
-        const processor = { name, url: at, contract, fee, ...credentials, ...members, reason, by };
+        const processor = { name, url: at, contract, fee, ...credentials, ...members, why, by };
         process.exitCode = await addProcessor({ ...gateway, processor }, console);
       }),
   )
@@ -118,9 +118,9 @@ processors
       .summary('send it nothing any more, and wait until no payment is open there')
       .argument('<name>', 'the processor', name)
       .option('--timeout <seconds>', 'how long to wait; it stays removed', whole(1), 600)
-      .action(async (name, { url, json = false, reason, by, timeout, ...given }) => {
+      .action(async (name, { url, json = false, why, by, timeout, ...given }) => {
         const { drainProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: tokenOf(given.token), name, change: { removed: true, reason, by } };
+        const order = { url, json, token: tokenOf(given.token), name, change: { removed: true, why, by } };
         process.exitCode = await drainProcessor(
           { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
           console,
@@ -131,9 +131,9 @@ processors
     changing('resume')
       .summary('send it payments again')
       .argument('<name>', 'the processor', name)
-      .action(async (name, { url, json = false, reason, by, ...given }) => {
+      .action(async (name, { url, json = false, why, by, ...given }) => {
         const { changeProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: tokenOf(given.token), name, change: { paused: false, reason, by } };
+        const order = { url, json, token: tokenOf(given.token), name, change: { paused: false, why, by } };
         process.exitCode = await changeProcessor(order, console);
       }),
   )
@@ -144,18 +144,16 @@ processors
       .addOption(
         option('--as-configured', 'as the settings of the gateways say').conflicts(['share', 'fixed']),
       )
-      .action(
-        async (name, { url, json = false, reason, by, share, fixed, asConfigured = false, ...given }) => {
-          if (share === undefined && fixed === undefined && !asConfigured)
-            throw new Misuse(
-              'expected --share, --fixed, both, or --as-configured (see dinossauro processors fee --help)',
-            );
-          const { changeProcessor } = await import('../operate/processors.ts');
-          const fee = asConfigured ? null : { share: share ?? 0, fixed: fixed ?? 0 };
-          const order = { url, json, token: tokenOf(given.token), name, change: { fee, reason, by } };
-          process.exitCode = await changeProcessor(order, console);
-        },
-      ),
+      .action(async (name, { url, json = false, why, by, share, fixed, asConfigured = false, ...given }) => {
+        if (share === undefined && fixed === undefined && !asConfigured)
+          throw new Misuse(
+            'expected --share, --fixed, both, or --as-configured (see dinossauro processors fee --help)',
+          );
+        const { changeProcessor } = await import('../operate/processors.ts');
+        const fee = asConfigured ? null : { share: share ?? 0, fixed: fixed ?? 0 };
+        const order = { url, json, token: tokenOf(given.token), name, change: { fee, why, by } };
+        process.exitCode = await changeProcessor(order, console);
+      }),
   )
   .addCommand(
     changing('limits')
@@ -177,14 +175,14 @@ processors
           'maxAmount',
         ]),
       )
-      .action(async (name, { url, json = false, reason, by, token, asConfigured = false, ...given }) => {
+      .action(async (name, { url, json = false, why, by, token, asConfigured = false, ...given }) => {
         if (Object.keys(given).length === 0 && !asConfigured)
           throw new Misuse(
             'expected one of the limits, or --as-configured (see dinossauro processors limits --help)',
           );
         const { changeProcessor } = await import('../operate/processors.ts');
         const limits = asConfigured ? null : given;
-        const order = { url, json, token: tokenOf(token), name, change: { limits, reason, by } };
+        const order = { url, json, token: tokenOf(token), name, change: { limits, why, by } };
         process.exitCode = await changeProcessor(order, console);
       }),
   )
@@ -192,14 +190,14 @@ processors
     'after',
     examples([
       ['processors', 'what each processor is, and how many payments are open there'],
-      ['processors pause default --reason "maintenance until 14:00"', 'before its maintenance'],
+      ['processors pause default --why "maintenance until 14:00"', 'before its maintenance'],
       ['processors drain default', 'before it is shut down for some time'],
       [
         'processors add bank https://bank.example --contract rest --share 0.01 --bearer BANK_KEY',
         'a new one',
       ],
-      ['processors remove bank --reason "contract ended"', 'for good; its totals stay'],
-      ['processors fee default --share 0.015 --fixed 0.35 --reason "new contract"', 'when its price changes'],
+      ['processors remove bank --why "contract ended"', 'for good; its totals stay'],
+      ['processors fee default --share 0.015 --fixed 0.35 --why "new contract"', 'when its price changes'],
       ['processors limits default --calls-per-second 50 --max-amount 1000.00', 'when it wants less'],
       ['processors resume default --url http://10.0.0.7:9999', 'through another gateway'],
     ]),

@@ -1,5 +1,5 @@
 import { LOG_LEVELS } from '../core/log-level.ts';
-import { parseLab, parseRatio } from './parsers.ts';
+import { parseInstanceUrl, parseLab, parseRatio } from './parsers.ts';
 import { httpUrl, integer, oneOf, setting } from './setting.ts';
 
 /** The settings for the people who run a gateway: audit, dashboard, logs and traces. */
@@ -35,6 +35,14 @@ export const OPERATORS = {
     expected: '1 to 8 letters, digits, currency signs, `.` or `-`, such as `BRL` or `R$`',
     about: 'The name of the currency that amounts are in. The dashboard shows it beside sums.',
     parse: (text) => (/^[\p{L}\p{Sc}\d.-]{0,8}$/u.test(text) ? text : undefined),
+  }),
+  DASHBOARD_INSTANCE_URL: setting({
+    field: 'dashboard.instanceUrl',
+    unit: 'URL',
+    expected: 'an http or https URL with `{instance}` in it, such as `http://{instance}:9999`',
+    about:
+      'Where operators reach each instance; `{instance}` is its `INSTANCE_ID`. The dashboard links every instance of the deployment to its own dashboard.',
+    parse: parseInstanceUrl,
   }),
   DASHBOARD_LAB: setting({
     field: 'dashboard.lab',

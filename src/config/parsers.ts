@@ -127,6 +127,14 @@ export function parseHttpUrl(text: string): string | undefined {
   return url.href.replace(/\/+$/, '');
 }
 
+/** With `{instance}` in place of the id of an instance; empty: there is none. */
+export function parseInstanceUrl(text: string): string | undefined {
+  if (text === '') return '';
+  if (!text.includes('{instance}')) return undefined;
+  const url = parseHttpUrl(text.replaceAll('{instance}', 'instance'));
+  return url === undefined || new URL(url).username !== '' ? undefined : text.replace(/\/+$/, '');
+}
+
 /** Only this machine: the page of the dashboard is allowed to talk to this address. */
 export function parseLab(text: string): string | null | undefined {
   if (text === '') return null;

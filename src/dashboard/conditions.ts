@@ -44,6 +44,10 @@ export interface Situation {
   readonly queue: { readonly size: number; readonly capacity: number };
   /** Cheapest first. */
   readonly processors: readonly ProcessorSituation[];
+  /** The files that processors come from have changed, and cannot be put in force. */
+  readonly credentialsOutdated: boolean;
+  /** When the books are full, if they go on growing as they do; null: not known, or never. */
+  readonly booksFullInMs: number | null;
   readonly failoverDelayMs: number;
   /** Payments of the deployment that operators hold. */
   readonly heldPayments: number;
@@ -72,6 +76,9 @@ interface ProcessorSituation {
 const NEARLY_FULL = 0.8;
 /** The same as in the alert BacklogOld. */
 const OLD_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** The same as in the alert BooksFull. */
+const SOON_FULL_MS = 7 * DAY_MS;
 
 const STILL_ACCEPTED = 'Payments are still accepted, but none are sent to a processor.';
 const NOTHING_LOST = 'Nothing is lost: accepted payments are in the journal or the ledger.';
@@ -85,6 +92,7 @@ export function conditions(situation: Situation): Condition[] {
     ...journalConditions(situation),
     ...processorConditions(situation),
     ...queueConditions(situation),
+    ...sizeConditions(situation),
     ...operatorConditions(situation),
   ];
   const { state } = situation;
@@ -308,7 +316,7 @@ function unfit({ name, openForMs }: OpenProcessor, goElsewhere: string): Conditi
     forMs: openForMs,
     waiting: null,
     effect: `None of its payments is rejected. ${goElsewhere}`,
-    advice: `Check its URL, its credentials and its contract in the settings; the log of this instance has its answer (breaker open). It is probed, and gets payments again once it takes one.`,
+    advice: `Check its URL, its credentials and its contract in the settings; its card and the log of this instance (breaker open) have its answer. It is probed, and gets payments again once it takes one.`,
   };
 }
 
@@ -378,9 +386,38 @@ function queueConditions({ queue, backlog }: Situation): Condition[] {
   ];
 }
 
+function sizeConditions({ booksFullInMs, ledger }: Situation): Condition[] {
+  if (booksFullInMs === null || booksFullInMs >= SOON_FULL_MS) return [];
+  const days = Math.floor(booksFullInMs / DAY_MS);
+  const when = days === 0 ? 'within a day' : `in ${days} ${days === 1 ? 'day' : 'days'}`;
+  return [
+    {
+      severity: 'warning',
+      title: `The books are full ${when}, if they go on growing as in the last hour`,
+      forMs: null,
+      waiting: null,
+      effect:
+        'Once they are full, no payment is claimed: payments wait in the journals, and are refused when these are full, too.',
+      advice: `Give ${ledger.kind === 'redis' ? 'Redis more maxmemory' : 'LMDB a larger disk'}, or set a shorter RETENTION (docs/books.md).`,
+    },
+  ];
+}
+
 /** What an operator has to decide. */
-function operatorConditions({ heldPayments, webhooksDisabled }: Situation): Condition[] {
+function operatorConditions({ credentialsOutdated, heldPayments, webhooksDisabled }: Situation): Condition[] {
   const found: Condition[] = [];
+  if (credentialsOutdated) {
+    found.push({
+      severity: 'warning',
+      title: 'The files of the processors have changed, and cannot be put in force',
+      forMs: null,
+      waiting: null,
+      effect:
+        'The credentials that were read before stay in force, and payments go on with them for as long as the processors accept them.',
+      advice:
+        'The log of this instance says what is wrong (the processors cannot be read again). Correct the file; it is read again by itself. If more than credentials was to change, restart this instance.',
+    });
+  }
   if (webhooksDisabled > 0) {
     found.push({
       severity: 'warning',

@@ -3,10 +3,6 @@ import { extname } from 'node:path';
 
 const PAGE = new URL('./page/', import.meta.url);
 const OWN = [
-  'index.html',
-  'payments.html',
-  'webhooks.html',
-  'sign-in.html',
   'page.css',
   'add-processor.js',
   'main.js',
@@ -28,6 +24,8 @@ const OWN = [
   'payment-reasons.js',
   'payment-search.js',
   'payment-story.js',
+  'processor-card.js',
+  'shell.js',
   'terms.js',
   'text.js',
   'theme.js',
@@ -52,6 +50,23 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
 /** Null for anything that is not a file loaded by a page. */
 export function contentTypeOf(name: string): string | null {
   return FILES.has(name) ? (CONTENT_TYPES[extname(name)] ?? null) : null;
+}
+
+/** A place in the shell, and the mark before what a page puts there. */
+const PLACE = /<!-- (head|header|main) -->\n/g;
+
+/** A page: its parts in the shell that all pages share, or as it is if it has no parts. `currency` is the setting, which has no quotes. */
+export async function readPage(name: string, currency: string): Promise<string> {
+  const [shell, page] = await Promise.all([textOf('shell.html'), textOf(name)]);
+  const [, ...parts] = page.split(PLACE);
+  if (parts.length === 0) return page;
+  return shell
+    .replace('data-currency=""', () => `data-currency="${currency}"`)
+    .replace(PLACE, (_, place: string) => parts[parts.indexOf(place) + 1] ?? '');
+}
+
+function textOf(name: string): Promise<string> {
+  return readFile(new URL(name, PAGE), 'utf8');
 }
 
 /** Not cached: pages are opened rarely, and memory is for payments. */

@@ -15,8 +15,6 @@ export interface Hello {
   readonly kind: 'hello';
   readonly instanceId: string;
   readonly ledger: 'lmdb' | 'redis';
-  /** The name of the currency of all amounts; empty: not known. */
-  readonly currency: string;
   readonly latencyBudgetMs: number;
   readonly failoverDelayMs: number;
   /** Frames list processors in this order. When one is added, another hello comes before the next frame. */
@@ -26,6 +24,8 @@ export interface Hello {
     /** What it costs and takes, as configured. */
     readonly terms: Terms;
   }[];
+  /** Where operators reach an instance, with `{instance}` in place of its id; empty: not known. */
+  readonly instanceUrl: string;
   /** Address at which the simulated processors of `npm start` can be broken; null: not available. */
   readonly lab: string | null;
   /** Whether operators may act from the page, if the gateway lets them. */
@@ -58,6 +58,8 @@ export interface InstanceFigures {
   readonly accept: Quantiles | null;
   /** From the 202 to the settlement. */
   readonly settlement: Quantiles | null;
+  /** The credentials of the processors; null: none come from files. `outdated`: their files have changed and cannot be put in force. */
+  readonly credentials: { readonly readAgeMs: number; readonly outdated: boolean } | null;
 }
 
 /** Over the last ten seconds. */
@@ -78,6 +80,11 @@ export interface ProcessorFigures {
   /** What it takes now. */
   readonly limits: Limits;
   readonly breakerOpen: boolean;
+  /** How long ago its circuit last opened and closed, as this instance saw it; null: never. */
+  readonly openedAgeMs: number | null;
+  readonly closedAgeMs: number | null;
+  /** Why it last opened. */
+  readonly openedWhy: string;
   /** It refuses every request, by its last answers. */
   readonly unfit: boolean;
   /** How much longer it rests, as it has asked; null: it does not rest. */
@@ -104,13 +111,33 @@ export interface SettledTotals extends Totals {
   readonly fees: readonly (Totals & Fee)[];
 }
 
+/** What the ledger's server or file takes; of several, the fullest. */
+export interface BooksFigures {
+  readonly usedBytes: number;
+  /** Null: nothing limits them. */
+  readonly limitBytes: number | null;
+  /** When they are full, if they go on growing as in the last hour; null: they do not grow, or that is not known yet. */
+  readonly fullInMs: number | null;
+}
+
 /** Figures of the whole deployment, from the ledger, and therefore a little older than the rest. */
 export interface DeploymentFigures {
   /** Why the ledger does not answer; null: it does. The figures are then the last known ones. */
   readonly unavailable: string | null;
   readonly ageMs: number | null;
+  /** By all instances together; null: not known yet. */
+  readonly settledPerS: number | null;
   /** Settled payments, in the order of `Hello.processors`, then those of processors that are no longer configured. */
   readonly totals: readonly SettledTotals[];
+  /** Of processors that operators have changed: when last, by whom and why. */
+  readonly changed: readonly {
+    readonly name: string;
+    readonly ageMs: number;
+    readonly by: string;
+    readonly why: string;
+  }[];
+  /** How large the books are, as this instance measures them; null: not yet. */
+  readonly books: BooksFigures | null;
   /** Open payments at processors that are not configured, which wait until they are. */
   readonly stranded: readonly { readonly name: string; readonly count: number }[];
   readonly workers: readonly {

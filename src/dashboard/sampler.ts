@@ -11,12 +11,20 @@ import {
   type Reply,
   SUM_TOO_LARGE,
 } from '../ledger/ledger.ts';
+import type { ProcessorControls } from '../ledger/processor-controls.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { canClaim, conditions, type Situation } from './conditions.ts';
-import type { DeploymentFigures, Frame, Hello, InstanceFigures, ProcessorFigures } from './frame.ts';
+import type {
+  BooksFigures,
+  DeploymentFigures,
+  Frame,
+  Hello,
+  InstanceFigures,
+  ProcessorFigures,
+} from './frame.ts';
 import { RecentTimes } from './recent-times.ts';
 import { workersOf } from './workers.ts';
 
@@ -48,8 +56,11 @@ interface Counts {
 interface Books {
   readonly atMs: number;
   readonly totals: readonly ProcessorTotals[];
+  /** Since the answers before; null: there are none, or a purge was in between. */
+  readonly settledPerS: number | null;
   readonly fees: readonly FeeTotals[];
   readonly stranded: readonly ProcessorPayments[];
+  readonly controls: ProcessorControls;
   readonly owners: readonly OwnerRecord[];
 }
 
@@ -109,7 +120,7 @@ export class Sampler {
         unavailable: this.#unavailable,
         failingForMs: age(failingSinceMs ?? unavailableAtMs),
         shardCount: ledger.shards.length,
-        shardsFailing: this.#shardsFailing(),
+        shardsFailing: this.#greatest('shardsFailing'),
         confirmsAcceptance,
         books: BOOKS_STATUSES[metricsTable.gauge(0, 'booksStatus') - 1] ?? null,
       },
@@ -122,11 +133,13 @@ export class Sampler {
       queue: { size: ring.capacity - ring.room, capacity: ring.capacity },
       processors: this.#kept().map(([processor, name]) => ({
         name,
-        openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.breakerAtMs(processor) : null,
+        openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.openedAtMs(processor) : null,
         isUnfit: sharedState.isUnfit(processor),
         isPaused: sharedState.use(processor) === 'paused',
         restMs: this.#restMs(processor, nowMs),
       })),
+      credentialsOutdated: this.#areCredentialsOutdated(),
+      booksFullInMs: this.#booksFigures()?.fullInMs ?? null,
       failoverDelayMs: hello.failoverDelayMs,
       heldPayments: metricsTable.gauge(0, 'booksHeld'),
       processorsNotOpened: metricsTable.gauge(0, 'processorsNotOpened'),
@@ -148,10 +161,11 @@ export class Sampler {
     return leftMs > 0 ? leftMs : null;
   }
 
-  #shardsFailing(): number {
+  /** The greatest value of a gauge of the pool threads. */
+  #greatest(name: Gauge): number {
     const { metricsTable, poolThreadCount } = this.#parts;
     return Math.max(
-      ...Array.from({ length: poolThreadCount }, (_, thread) => metricsTable.gauge(thread, 'shardsFailing')),
+      ...Array.from({ length: poolThreadCount }, (_, thread) => metricsTable.gauge(thread, name)),
     );
   }
 
@@ -174,7 +188,19 @@ export class Sampler {
       backlogAgeMs,
       accept: this.#acceptTimes.read(metricsTable.histogram('accept')),
       settlement: this.#settlementTimes.read(metricsTable.histogram('settle')),
+      credentials: this.#credentials(),
     };
+  }
+
+  #credentials(): InstanceFigures['credentials'] {
+    const { sharedState, clock } = this.#parts;
+    const { credentialsAtMs } = sharedState;
+    if (credentialsAtMs === 0) return null;
+    return { readAgeMs: clock.nowMs() - credentialsAtMs, outdated: this.#areCredentialsOutdated() };
+  }
+
+  #areCredentialsOutdated(): boolean {
+    return this.#greatest('credentialsOutdated') > 0;
   }
 
   #backlog(): number {
@@ -219,6 +245,7 @@ export class Sampler {
     const reported = sharedState.reported(processor);
     const oldestAtMs = sharedState.oldestCallAtMs(processor);
     const { reason, sinceMs } = sharedState.reason(processor);
+    const age = (atMs: number) => (atMs === 0 ? null : nowMs - atMs);
     const { feePpm, feeFixedCents, ...limits } = sharedState.terms(processor) ?? this.#configured(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
@@ -227,6 +254,9 @@ export class Sampler {
       fee: { feePpm, feeFixedCents },
       limits,
       breakerOpen: sharedState.breakerOpen(processor),
+      openedAgeMs: age(sharedState.openedAtMs(processor)),
+      openedWhy: sharedState.openedWhy(processor),
+      closedAgeMs: age(sharedState.closedAtMs(processor)),
       unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
       restMs: this.#restMs(processor, nowMs),
       observedMs: Math.round(sharedState.latencyMs(processor)),
@@ -258,14 +288,31 @@ export class Sampler {
     return {
       unavailable: this.#unavailable,
       ageMs: books === null ? null : nowMs - books.atMs,
+      settledPerS: books?.settledPerS ?? null,
       totals: (books?.totals ?? []).map((total) => ({
         ...total,
         fees: feesOf(total.name, books?.fees ?? []),
       })),
+      changed: Object.entries(books?.controls.processors ?? {}).map(([name, { changedAtMs, by, why }]) => {
+        return { name, ageMs: wallMs - changedAtMs, by, why };
+      }),
+      books: this.#booksFigures(),
       stranded: books?.stranded ?? [],
       workers: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
         return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - wallMs };
       }),
+    };
+  }
+
+  #booksFigures(): BooksFigures | null {
+    // The first pool thread measures them.
+    const of = (gauge: Gauge) => this.#parts.metricsTable.gauge(0, gauge);
+    const finite = (value: number) => (Number.isFinite(value) ? value : null);
+    if (of('booksBytes') === 0) return null;
+    return {
+      usedBytes: of('booksBytes'),
+      limitBytes: finite(of('booksLimitBytes')),
+      fullInMs: finite(of('booksFullInMs')),
     };
   }
 
@@ -278,21 +325,39 @@ export class Sampler {
     const fees = await ledger.fees();
     const owners = await Promise.all(ledger.shards.map((shard) => shard.owners()));
     const stranded = await ledger.stranded(clock.nowMs());
-    const reason = [totals, fees, ...owners, stranded].map(reasonOf).find((each) => each !== null) ?? null;
+    const controls = await ledger.processorControls();
+    const reason =
+      [totals, fees, ...owners, stranded, controls].map(reasonOf).find((each) => each !== null) ?? null;
     if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
     this.#unavailable = reason;
-    if (totals.kind === 'ok' && fees.kind === 'ok' && stranded.kind === 'ok' && reason === null) {
+    if (
+      totals.kind === 'ok' &&
+      fees.kind === 'ok' &&
+      stranded.kind === 'ok' &&
+      controls.kind === 'ok' &&
+      reason === null
+    ) {
       const atMs = clock.monotonicMs();
+      const settledPerS = settledRate(this.#books, totals.value, atMs);
       const workers = workersOf(owners.map((reply) => (reply.kind === 'ok' ? reply.value : [])));
       this.#books = {
         atMs,
         totals: totals.value,
+        settledPerS,
         fees: fees.value,
         stranded: stranded.value,
+        controls: controls.value,
         owners: workers,
       };
     }
   }
+}
+
+function settledRate(before: Books | null, totals: readonly ProcessorTotals[], atMs: number): number | null {
+  const settled = (all: readonly ProcessorTotals[]) => all.reduce((sum, { count }) => sum + count, 0);
+  if (before === null || atMs <= before.atMs) return null;
+  const more = settled(totals) - settled(before.totals);
+  return more < 0 ? null : Math.round((more * 10_000) / (atMs - before.atMs)) / 10;
 }
 
 function feesOf(processor: string, fees: readonly FeeTotals[]) {

@@ -207,20 +207,20 @@ export class Dashboard {
     file: string,
   ): Promise<void> {
     const refusal = this.#refusal(response, request);
-    if (refusal === null) exchange.end('200 OK', this.#headers, await this.#read(file));
+    if (refusal === null) exchange.end('200 OK', this.#headers, await this.#readPage(file));
     else await this.#askToSignIn(exchange, refusal);
   }
 
   async #askToSignIn(exchange: Exchange, { status, headers }: Problem): Promise<void> {
     const challenge = headers.filter(([name]) => name === 'WWW-Authenticate');
-    exchange.end(status, [...this.#headers, ...challenge], await this.#read('sign-in.html'));
+    exchange.end(status, [...this.#headers, ...challenge], await this.#readPage('sign-in.html'));
   }
 
   async #getFile(exchange: Exchange, name: string): Promise<void> {
-    const { contentTypeOf } = await this.#modules.files();
+    const { contentTypeOf, read } = await this.#modules.files();
     const contentType = contentTypeOf(name);
     if (contentType === null) refuse(exchange, problem('no-such-route'));
-    else exchange.end('200 OK', fileHeaders(contentType, 'no-cache'), await this.#read(name));
+    else exchange.end('200 OK', fileHeaders(contentType, 'no-cache'), await read(name));
   }
 
   #postSession(exchange: Exchange, request: HttpRequest): void {
@@ -241,8 +241,8 @@ export class Dashboard {
     exchange.end('303 See Other', headers, '');
   }
 
-  async #read(name: string): Promise<Uint8Array> {
-    return (await this.#modules.files()).read(name);
+  async #readPage(name: string): Promise<string> {
+    return (await this.#modules.files()).readPage(name, this.#parts.config.dashboard.currency);
   }
 
   // Viewers.
@@ -282,7 +282,6 @@ export class Dashboard {
         kind: 'hello',
         instanceId: config.instanceId,
         ledger: config.ledger.kind,
-        currency: config.dashboard.currency,
         latencyBudgetMs: config.latencyBudgetMs,
         failoverDelayMs: config.failoverDelayMs,
         get processors() {
@@ -292,6 +291,7 @@ export class Dashboard {
             terms: termsInForce(target, undefined, config),
           }));
         },
+        instanceUrl: config.dashboard.instanceUrl,
         lab: config.dashboard.lab,
         operates: this.#operates,
       },

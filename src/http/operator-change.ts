@@ -46,7 +46,7 @@ export function signature(keyName: string, said: string): string {
   return said === '' ? keyName : `${keyName} (${said})`;
 }
 
-const REASON_MAX = 200;
+const WHY_MAX = 200;
 export const BY_MAX = 64;
 
 /** The answer to a change whose member `field` is missing, unknown or invalid. */
@@ -57,11 +57,11 @@ export function invalidChange(field: string, what: string): Problem {
 /** Who changes something, and why: members that every change may have. */
 export function readSignature(
   by: unknown,
-  reason: unknown,
-): { readonly by: string; readonly reason: string } | Problem {
-  if (!isText(reason, REASON_MAX)) return invalidChange('reason', textOf(REASON_MAX));
+  why: unknown,
+): { readonly by: string; readonly why: string } | Problem {
+  if (!isText(why, WHY_MAX)) return invalidChange('why', textOf(WHY_MAX));
   if (!isText(by, BY_MAX)) return invalidChange('by', textOf(BY_MAX));
-  return { by, reason };
+  return { by, why };
 }
 
 function textOf(max: number): string {

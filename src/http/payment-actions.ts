@@ -61,10 +61,10 @@ async function list({ ledger }: PaymentActionParts, exchange: Exchange, query: s
   if (unknown !== null) return refuse(exchange, unknown);
   const reply = await ledger.actions();
   if (reply.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
-  const actions = reply.value.map(({ atMs, what, who, why, payments }) => ({
+  const actions = reply.value.map(({ atMs, what, by, why, payments }) => ({
     at: new Date(atMs).toISOString(),
     what,
-    who,
+    by,
     why,
     payments,
   }));
@@ -80,13 +80,13 @@ function receive(
   receiveChange(exchange, request, guard, BODY_LIMIT_BYTES, (body, keyName) => {
     const order = readOrder(body);
     if ('body' in order) return refuse(exchange, order);
-    void carryOut(parts, exchange, { ...order, who: signature(keyName, order.who) });
+    void carryOut(parts, exchange, { ...order, by: signature(keyName, order.by) });
   });
 }
 
 async function carryOut(parts: PaymentActionParts, exchange: Exchange, order: Order): Promise<void> {
   const { ledger, log } = parts;
-  const { what, who, why, payments } = order;
+  const { what, by, why, payments } = order;
   const status = await ledger.booksStatus();
   if (status.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
   if (status.value.kind !== 'in-use') {
@@ -98,14 +98,14 @@ async function carryOut(parts: PaymentActionParts, exchange: Exchange, order: Or
   const replies = reply.value;
   const results = payments.map(({ correlationId }, index) => ({ correlationId, result: replies[index] }));
   const doneCount = replies.filter((result) => DONE.includes(result)).length;
-  if (doneCount > 0) log.warn({ payments: doneCount, who, why }, LOGGED[what]);
+  if (doneCount > 0) log.warn({ payments: doneCount, by, why }, LOGGED[what]);
   exchange.end('200 OK', FRESH_JSON_HEADERS, JSON.stringify({ results }));
 }
 
 function act(parts: PaymentActionParts, order: Order): Promise<Reply<readonly string[]>> {
   const { ledger, instanceId, clock } = parts;
-  const { what, who, why } = order;
-  const action = { what, atMs: clock.nowMs(), who, why };
+  const { what, by, why } = order;
+  const action = { what, atMs: clock.nowMs(), by, why };
   switch (order.what) {
     case 'send-again':
       return sendAgain(ledger, instanceId, action, order.payments);

@@ -7,29 +7,28 @@ import {
   type NamedPayment,
   type Reopening,
 } from '../ledger/actions.ts';
-import { isText, NO_OBJECT, parseObject } from './operator-change.ts';
+import { BY_MAX, isText, NO_OBJECT, parseObject } from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 
 /** What an operator wants done to which payments. */
 export type Order = SendAgainOrder | CancelOrder | HoldOrder;
 
-interface SendAgainOrder extends Pick<Action, 'who' | 'why'> {
+interface SendAgainOrder extends Pick<Action, 'by' | 'why'> {
   readonly what: 'send-again';
   readonly payments: readonly Reopening[];
 }
 
-interface CancelOrder extends Pick<Action, 'who' | 'why'> {
+interface CancelOrder extends Pick<Action, 'by' | 'why'> {
   readonly what: 'cancel';
   readonly payments: readonly Cancellation[];
 }
 
-interface HoldOrder extends Pick<Action, 'who' | 'why'> {
+interface HoldOrder extends Pick<Action, 'by' | 'why'> {
   readonly what: 'hold' | 'release';
   readonly payments: readonly NamedPayment[];
 }
 
 const WHAT = ['send-again', 'cancel', 'hold', 'release'] as const;
-const WHO_MAX = 64;
 /** Clients get it behind a prefix; both together fit into a reason of the ledger. */
 const WHY_MAX = 170;
 
@@ -37,24 +36,24 @@ const WHY_MAX = 170;
 export function readOrder(body: Uint8Array): Order | Problem {
   const fields = parseObject(body);
   if (fields === null) return NO_OBJECT;
-  const { what, payments, who = '', why, ...others } = fields;
+  const { what, payments, by = '', why, ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
-    return invalid(unknown.slice(0, WHO_MAX), 'is not known: expected `what`, `payments`, `who` or `why`');
+    return invalid(unknown.slice(0, BY_MAX), 'is not known: expected `what`, `payments`, `by` or `why`');
   const known = WHAT.find((each) => each === what);
   if (known === undefined) return invalid('what', `must be one of ${WHAT.join(', ')}`);
-  if (!isText(who, WHO_MAX)) return invalid('who', `must be text of at most ${WHO_MAX} characters`);
+  if (!isText(by, BY_MAX)) return invalid('by', `must be text of at most ${BY_MAX} characters`);
   if (!isText(why, WHY_MAX) || why === '')
     return invalid('why', `must say why, in text of at most ${WHY_MAX} characters`);
   if (!Array.isArray(payments) || payments.length < 1 || payments.length > ACTION_PAYMENTS_MAX)
     return invalid('payments', `must be a list of 1 to ${ACTION_PAYMENTS_MAX} payments`);
-  return readPayments(known, payments, { who, why });
+  return readPayments(known, payments, { by, why });
 }
 
 function readPayments(
   what: Action['what'],
   given: readonly unknown[],
-  signed: Pick<Action, 'who' | 'why'>,
+  signed: Pick<Action, 'by' | 'why'>,
 ): Order | Problem {
   switch (what) {
     case 'send-again': {

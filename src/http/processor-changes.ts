@@ -15,12 +15,12 @@ export type ChangeReading =
 export function readChange(body: Uint8Array): ChangeReading {
   const fields = parseObject(body);
   if (fields === null) return { kind: 'refused', problem: NO_OBJECT };
-  const { paused, removed, fee, limits, reason = '', by = '', ...others } = fields;
+  const { paused, removed, fee, limits, by = '', why = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     return refused(
       unknown.slice(0, BY_MAX),
-      'is not known: expected `paused`, `removed`, `fee`, `limits`, `reason` or `by`',
+      'is not known: expected `paused`, `removed`, `fee`, `limits`, `by` or `why`',
     );
   if ([paused, removed, fee, limits].every((member) => member === undefined))
     return refused(
@@ -34,7 +34,7 @@ export function readChange(body: Uint8Array): ChangeReading {
   if (readFees === INVALID) return refused('fee', FEE_EXPECTED);
   const readTaken = limits === undefined || limits === null ? limits : readLimits(limits);
   if (readTaken === INVALID) return refused('limits', LIMITS_EXPECTED);
-  const signed = readSignature(by, reason);
+  const signed = readSignature(by, why);
   if ('body' in signed) return { kind: 'refused', problem: signed };
   const change = {
     ...(paused !== undefined && { isPaused: paused }),
@@ -42,7 +42,7 @@ export function readChange(body: Uint8Array): ChangeReading {
     ...(readFees !== undefined && { fee: readFees }),
     ...(readTaken !== undefined && { limits: readTaken }),
   };
-  return { kind: 'ok', change: { ...change, changedBy: signed.by, reason: signed.reason } };
+  return { kind: 'ok', change: { ...change, ...signed } };
 }
 
 /** The processor that a client asks to add, and who wants it and why. */
@@ -51,7 +51,7 @@ export type AdditionReading =
       readonly kind: 'ok';
       readonly definition: ProcessorDefinition;
       readonly by: string;
-      readonly reason: string;
+      readonly why: string;
     }
   | { readonly kind: 'refused'; readonly problem: Problem };
 
@@ -59,8 +59,8 @@ export type AdditionReading =
 export function readAddition(body: Uint8Array): AdditionReading {
   const fields = parseObject(body);
   if (fields === null) return { kind: 'refused', problem: NO_OBJECT };
-  const { reason = '', by = '', ...definition } = fields;
-  const signed = readSignature(by, reason);
+  const { by = '', why = '', ...definition } = fields;
+  const signed = readSignature(by, why);
   if ('body' in signed) return { kind: 'refused', problem: signed };
   if (Buffer.byteLength(JSON.stringify(definition)) > DEFINITION_MAX_BYTES)
     return { kind: 'refused', problem: invalidAddition([`it is longer than ${DEFINITION_MAX_BYTES} bytes`]) };

@@ -104,7 +104,7 @@ export class ProcessorRoutes {
     receiveChange(exchange, request, guard, BODY_LIMIT_BYTES, (body, keyName) => {
       const reading = readChange(body);
       if (reading.kind === 'refused') return refuse(exchange, reading.problem);
-      const change = { ...reading.change, changedBy: signature(keyName, reading.change.changedBy) };
+      const change = { ...reading.change, by: signature(keyName, reading.change.by) };
       void this.#change(exchange, ifMatch, async (controls) => {
         const targets = await this.#targets(controls);
         const target = targets.find((each) => each.name === name);
@@ -121,8 +121,8 @@ export class ProcessorRoutes {
     receiveChange(exchange, request, guard, BODY_LIMIT_BYTES, (body, keyName) => {
       const reading = readAddition(body);
       if (reading.kind === 'refused') return refuse(exchange, reading.problem);
-      const { definition, by, reason } = reading;
-      const signed = { changedBy: signature(keyName, by), reason };
+      const { definition, by, why } = reading;
+      const signed = { by: signature(keyName, by), why };
       void this.#change(exchange, ifMatch, (controls) => this.#addition(definition, signed, controls));
     });
   }
@@ -130,7 +130,7 @@ export class ProcessorRoutes {
   /** What is to change, so that there is this processor; or why there cannot be. */
   async #addition(
     definition: ProcessorDefinition,
-    signed: Pick<ProcessorChange, 'changedBy' | 'reason'>,
+    signed: Pick<ProcessorChange, 'by' | 'why'>,
     controls: ProcessorControls,
   ): Promise<Intention | Problem> {
     const { processors, definitions, bounds } = this.#parts;
@@ -185,10 +185,10 @@ export class ProcessorRoutes {
       const set = await ledger.setProcessorControls(next, changeEvents(before.value, next, target.name));
       if (set.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
       if (!set.value) continue;
-      const { changedBy: by, definition, ...asked } = change;
+      const { definition, ...asked } = change;
       const added =
         definition === undefined ? {} : { url: target.url, contract: contractLabel(target.contract) };
-      const said = { processor: target.name, ...added, ...asked, by, version: next.version };
+      const said = { processor: target.name, ...added, ...asked, version: next.version };
       log.warn(said, 'processor controls changed');
       return this.#answer(exchange, definition === undefined ? '200 OK' : '201 Created', target, next);
     }
@@ -224,8 +224,8 @@ export class ProcessorRoutes {
       limits: shownLimits(terms),
       configuredLimits: shownLimits(configured),
       changedAt: control === undefined ? null : new Date(control.changedAtMs).toISOString(),
-      changedBy: control?.changedBy ?? '',
-      reason: control?.reason ?? '',
+      by: control?.by ?? '',
+      why: control?.why ?? '',
     };
   }
 }

@@ -150,7 +150,15 @@ export class HttpThread {
     this.#keysWatch =
       apiKeys.file === ''
         ? null
-        : new KeysWatch({ file: apiKeys.file, others: apiKeys.admin, keyring, metrics, clock, log });
+        : new KeysWatch({
+            file: apiKeys.file,
+            listed: apiKeys.listed,
+            others: apiKeys.admin,
+            keyring,
+            metrics,
+            clock,
+            log,
+          });
     this.#keysWatch?.start();
     const ring = new Ring(shared.ring);
     const journal = this.#journal;

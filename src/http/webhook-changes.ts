@@ -9,19 +9,19 @@ export interface WebhookChange {
   /** For the log. */
   readonly asked: { readonly enabled?: true; readonly replayFrom?: string };
   readonly by: string;
-  readonly reason: string;
+  readonly why: string;
 }
 
 /** Reads the body of `PATCH /webhooks/{name}`. */
 export function readWebhookChange(body: Uint8Array): WebhookChange | Problem {
   const fields = parseObject(body);
   if (fields === null) return NO_OBJECT;
-  const { enabled: isEnabled, replayFrom, reason = '', by = '', ...others } = fields;
+  const { enabled: isEnabled, replayFrom, by = '', why = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     return invalidChange(
       unknown.slice(0, BY_MAX),
-      'is not known: expected `enabled`, `replayFrom`, `reason` or `by`',
+      'is not known: expected `enabled`, `replayFrom`, `by` or `why`',
     );
   if (isEnabled === undefined && replayFrom === undefined)
     return invalidChange('enabled', 'and `replayFrom` are both missing: expected one of them, or both');
@@ -29,7 +29,7 @@ export function readWebhookChange(body: Uint8Array): WebhookChange | Problem {
   const fromMs = typeof replayFrom === 'string' ? parseTimestamp(replayFrom, Math.floor) : null;
   if (replayFrom !== undefined && fromMs === null)
     return invalidChange('replayFrom', 'must be an ISO 8601 timestamp, such as 2025-07-15T12:34:56.000Z');
-  const signed = readSignature(by, reason);
+  const signed = readSignature(by, why);
   if ('body' in signed) return signed;
   return {
     apply: (before) => {

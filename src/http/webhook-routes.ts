@@ -76,12 +76,12 @@ async function carryOut(
   { ledger, log }: WebhookRoutesParts,
   exchange: Exchange,
   target: WebhookTarget,
-  { apply, asked, by, reason }: WebhookChange,
+  { apply, asked, by, why }: WebhookChange,
 ): Promise<void> {
   const changed = await changeProgress(ledger, target.name, apply);
   if (changed.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
   if (changed.value === null) return refuse(exchange, problem('ledger-unavailable', { detail: CHANGED }));
-  log.warn({ webhook: target.name, ...asked, by, reason }, 'a webhook is changed by an operator');
+  log.warn({ webhook: target.name, ...asked, by, why }, 'a webhook is changed by an operator');
   const reply = await webhookStatus(ledger, target);
   if (reply.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
   exchange.end('200 OK', FRESH_JSON_HEADERS, JSON.stringify(shownWebhook(reply.value)));

@@ -6,7 +6,7 @@ import type { Payment, PaymentStatus } from '../core/payment.ts';
 export interface Action {
   readonly what: 'send-again' | 'cancel' | 'hold' | 'release';
   readonly atMs: number;
-  readonly who: string;
+  readonly by: string;
   readonly why: string;
 }
 

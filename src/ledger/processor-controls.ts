@@ -28,12 +28,12 @@ export interface ProcessorControl extends TermChanges {
   /** When this was last changed, UTC. */
   readonly changedAtMs: number;
   /** Who changed it (an API key, and a name that the client gave) and why. */
-  readonly changedBy: string;
-  readonly reason: string;
+  readonly by: string;
+  readonly why: string;
 }
 
 /** What an operator asks for. What is left out stays as it is. */
-export interface ProcessorChange extends Pick<ProcessorControl, 'changedBy' | 'reason'> {
+export interface ProcessorChange extends Pick<ProcessorControl, 'by' | 'why'> {
   readonly definition?: ProcessorDefinition;
   readonly isRemoved?: boolean;
   readonly isPaused?: boolean;
@@ -66,8 +66,8 @@ export function changed(
   const isSameUse = next.isPaused === isPaused && (next.isRemoved ?? false) === isRemoved;
   const isSameProcessor = isSameUse && definition === control.definition;
   if (isSameProcessor && isSameFee(next.fee, fee) && isSame(next.limits, limits)) return null;
-  const { changedBy, reason } = change;
-  const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, changedBy, reason } };
+  const { by, why } = change;
+  const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, by, why } };
   return { version: controls.version + 1, processors };
 }
 
@@ -80,20 +80,20 @@ export function changeEvents(
   const was = before.processors[processor] ?? AS_CONFIGURED;
   const now = after.processors[processor];
   if (now === undefined) return [];
-  const by = { processor, by: now.changedBy, why: now.reason };
+  const said = { processor, by: now.by, why: now.why };
   const events: ProcessorEvent[] = [];
   const wasThere = was.isRemoved !== true && (was.definition !== undefined || now.definition === undefined);
-  if (now.isRemoved !== true && !wasThere) events.push({ type: 'processor.added', ...by });
-  if (now.isRemoved === true && was.isRemoved !== true) events.push({ type: 'processor.removed', ...by });
+  if (now.isRemoved !== true && !wasThere) events.push({ type: 'processor.added', ...said });
+  if (now.isRemoved === true && was.isRemoved !== true) events.push({ type: 'processor.removed', ...said });
   if (now.isPaused !== was.isPaused)
-    events.push({ type: now.isPaused ? 'processor.paused' : 'processor.resumed', ...by });
-  if (!isSameFee(now.fee, was.fee)) events.push({ type: 'processor.fee-changed', ...by, fee: now.fee });
+    events.push({ type: now.isPaused ? 'processor.paused' : 'processor.resumed', ...said });
+  if (!isSameFee(now.fee, was.fee)) events.push({ type: 'processor.fee-changed', ...said, fee: now.fee });
   const { limits = {} } = now;
-  if (!isSame(limits, was.limits ?? {})) events.push({ type: 'processor.limits-changed', ...by, limits });
+  if (!isSame(limits, was.limits ?? {})) events.push({ type: 'processor.limits-changed', ...said, limits });
   return events;
 }
 
-const AS_CONFIGURED: Omit<ProcessorControl, 'changedAtMs' | 'changedBy' | 'reason'> = {
+const AS_CONFIGURED: Omit<ProcessorControl, 'changedAtMs' | 'by' | 'why'> = {
   isPaused: false,
   fee: null,
 };

@@ -18,7 +18,7 @@ interface ListOrder extends GatewayAddress {
 }
 
 interface ActionOrder extends ListOrder {
-  readonly who: string;
+  readonly by: string;
   readonly why: string;
 }
 
@@ -54,7 +54,7 @@ interface Page {
 interface ShownAction {
   readonly at: string;
   readonly what: string;
-  readonly who: string;
+  readonly by: string;
   readonly why: string;
   readonly payments: readonly string[];
 }
@@ -126,13 +126,13 @@ export function holdPayments(
 async function act(
   what: string,
   payments: readonly object[],
-  { who, why, ...order }: ActionOrder,
+  { by, why, ...order }: ActionOrder,
   output: Output,
 ): Promise<number> {
   const results: Result[] = [];
   for (let begin = 0; begin < payments.length; begin += BATCH_MAX) {
     const some = payments.slice(begin, begin + BATCH_MAX);
-    const body = JSON.stringify({ what, payments: some, who, why });
+    const body = JSON.stringify({ what, payments: some, by, why });
     const answer = await askGateway(order, { method: 'POST', path: '/actions', body });
     if (answer.kind === 'failed') {
       show(results, order, output);
@@ -153,8 +153,8 @@ export async function listActions(order: ListOrder, output: Output): Promise<num
   const answer = await askGateway(order, { path: '/actions' });
   if (answer.kind === 'failed') return fail(answer, output);
   const { actions } = JSON.parse(answer.value) as { readonly actions: readonly ShownAction[] };
-  const heads = ['AT', 'WHAT', 'WHO', 'PAYMENTS', 'WHY'];
-  const rows = actions.map(({ at, what, who, payments, why }) => [at, what, who, shortList(payments), why]);
+  const heads = ['AT', 'WHAT', 'BY', 'PAYMENTS', 'WHY'];
+  const rows = actions.map(({ at, what, by, payments, why }) => [at, what, by, shortList(payments), why]);
   output.log(order.json ? JSON.stringify(actions, null, 1) : tableLines([heads, ...rows]).join('\n'));
   return DONE;
 }

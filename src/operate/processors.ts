@@ -29,8 +29,8 @@ export interface ShownProcessor {
   readonly limits: ShownLimits;
   readonly configuredLimits: ShownLimits;
   readonly changedAt: string | null;
-  readonly changedBy: string;
-  readonly reason: string;
+  readonly by: string;
+  readonly why: string;
   readonly contract: string;
   readonly open: number;
 }
@@ -162,13 +162,9 @@ function boundLines({ change }: ChangeOrder, { limits }: ShownProcessor): string
   return [`This gateway makes ${held} of ${asked} calls at once: ${why}`];
 }
 
-function saidOf({
-  changedAt,
-  changedBy,
-  reason,
-}: Pick<ShownProcessor, 'changedAt' | 'changedBy' | 'reason'>) {
-  const by = changedBy === '' ? '' : ` by ${changedBy}`;
-  return `since ${changedAt}${by}${reason === '' ? '' : `: ${reason}`}`;
+function saidOf({ changedAt, by, why }: Pick<ShownProcessor, 'changedAt' | 'by' | 'why'>) {
+  const byWhom = by === '' ? '' : ` by ${by}`;
+  return `since ${changedAt}${byWhom}${why === '' ? '' : `: ${why}`}`;
 }
 
 function listingLines({ processors, credentialsReadAt }: Listing): string[] {

@@ -259,6 +259,7 @@ export class CircuitBreakers {
     if (!isProbed) sharedState.setProbeAt(processor, clock.monotonicMs() + this.#probeDelayMs(processor));
     // From half-open, it is still the same outage.
     if (from !== 'closed') return;
+    sharedState.setOpenedWhy(processor, reason);
     metrics.countAt(processor, 'breakerOpened');
     this.#log(processor, 'breaker open', { reason });
   }

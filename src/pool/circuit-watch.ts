@@ -99,7 +99,7 @@ export class CircuitWatch extends Repeating {
   #isSeenWell(processor: number): boolean {
     const { sharedState } = this.#parts;
     if (this.#isOpen(processor)) return false;
-    const hasWorked = sharedState.succeededAtMs(processor) > 0 || sharedState.breakerAtMs(processor) > 0;
+    const hasWorked = sharedState.succeededAtMs(processor) > 0 || sharedState.closedAtMs(processor) > 0;
     return hasWorked || sharedState.reported(processor)?.failing === false;
   }
 

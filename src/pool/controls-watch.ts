@@ -85,7 +85,7 @@ export class ControlsWatch extends Repeating {
     terms: Terms | undefined,
   ): void {
     const { log, bounds } = this.#parts;
-    const said = { processor: name, ...(is !== undefined && { by: is.changedBy, reason: is.reason }) };
+    const said = { processor: name, ...(is !== undefined && { by: is.by, why: is.why }) };
     if (useOf(is) !== useOf(was) && (useOf(is) === 'removed' || useOf(was) === 'removed'))
       log.warn(said, useOf(is) === 'removed' ? 'processor removed' : 'processor added again');
     const isPaused = is?.isPaused ?? false;

@@ -1,12 +1,10 @@
-import { stat } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { ProcessorsReading } from '../config/config.ts';
 import { withCredentialsOf } from '../config/credentials.ts';
 import type { ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
+import { type FilesReading, FileWatch } from '../core/file-watch.ts';
 import type { Log } from '../core/log.ts';
-import { errorReason } from '../core/reason.ts';
-import { Repeating } from '../core/repeating.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import type { ProcessorDefinition } from '../ledger/processor-controls.ts';
 import type { HttpProcessor } from '../processor/client.ts';
@@ -41,38 +39,38 @@ const LOOK_EVERY_MS = 500;
  * pool thread does so for itself. A file that is wrong, gone, or differs in more than credentials changes nothing: what is
  * in force stays, and log and metrics say so.
  */
-export class CredentialsWatch extends Repeating {
+export class CredentialsWatch extends FileWatch {
   readonly #parts: CredentialsWatchParts;
   #targets: readonly ProcessorTarget[];
-  #files: readonly string[];
-  /** What the files looked like when they were last read. */
-  #seen = '';
-  #problems: readonly string[] = [];
   readonly #added: ProcessorDefinition[] = [];
 
   constructor(parts: CredentialsWatchParts) {
-    super(parts.clock);
+    const { files, metrics, clock, log } = parts;
+    super({
+      files,
+      lookEveryMs: LOOK_EVERY_MS,
+      clock,
+      log,
+      began: 'the processors cannot be read again: the credentials in force stay in force',
+      ended: 'the processors can be read again',
+      onReading: (isWrong) => metrics.set('credentialsOutdated', isWrong ? 1 : 0),
+    });
     this.#parts = parts;
     this.#targets = parts.targets;
-    this.#files = parts.files;
   }
 
-  /** A processor that operators have added is in use, with the credentials that these files have. */
-  added(definition: ProcessorDefinition, target: ProcessorTarget, files: readonly string[]): void {
+  /** A processor that operators have added is in use. */
+  added(definition: ProcessorDefinition, target: ProcessorTarget): void {
     this.#added.push(definition);
     this.#targets = [...this.#targets, target];
-    this.#files = [...this.#files, ...files];
+    this.readAgain();
   }
 
-  protected override async work(): Promise<number> {
-    const seen = await appearance(this.#files);
-    if (seen === this.#seen || this.isStopped) return LOOK_EVERY_MS;
-    this.#seen = seen;
+  protected override async read(): Promise<FilesReading> {
     const reading = this.#parts.read(this.#added);
+    const problems = reading.kind === 'wrong' ? reading.problems : await this.#take(reading.processors);
     // Those that it names now are looked at next time, also if this reading is of no use.
-    this.#files = reading.processorFiles;
-    this.#report(reading.kind === 'wrong' ? reading.problems : await this.#take(reading.processors));
-    return LOOK_EVERY_MS;
+    return { files: reading.processorFiles, problems };
   }
 
   /** Puts the credentials in force: all of them, or none and the reason. */
@@ -105,27 +103,4 @@ export class CredentialsWatch extends Repeating {
     sharedState.credentialsAtMs = readAtMs;
     return [];
   }
-
-  #report(problems: readonly string[]): void {
-    const { metrics, log } = this.#parts;
-    metrics.set('credentialsOutdated', problems.length === 0 ? 0 : 1);
-    if (isDeepStrictEqual(problems, this.#problems)) return;
-    this.#problems = problems;
-    if (problems.length > 0)
-      log?.error({ problems }, 'the processors cannot be read again: the credentials in force stay in force');
-    else log?.info({}, 'the processors can be read again');
-  }
-}
-
-/** What tells whether files have changed. One that is missing has an appearance, too. */
-async function appearance(files: readonly string[]): Promise<string> {
-  const each = files.map(async (file) => {
-    try {
-      const { ino, size, mtimeNs, ctimeNs } = await stat(file, { bigint: true });
-      return [file, ino, size, mtimeNs, ctimeNs].join(' ');
-    } catch (error) {
-      return `${file} ${errorReason(error)}`;
-    }
-  });
-  return (await Promise.all(each)).join('\n');
 }

@@ -13,8 +13,6 @@ export interface OpenedProcessor {
   readonly definition: ProcessorDefinition;
   readonly target: ProcessorTarget;
   readonly contract: Contract;
-  /** The files of its credentials. */
-  readonly files: readonly string[];
 }
 
 export interface NewProcessorsParts<Added> {

@@ -190,22 +190,22 @@ export default async function runPoolThread({
     const { readAddedProcessor } = await import('../config/config.ts');
     const reading = readAddedProcessor(definition, process.env);
     if (reading.kind === 'wrong') return { kind: 'failed', problem: reading.problems.join('; ') };
-    const { processor: target, files } = reading;
+    const { processor: target } = reading;
     const contracts = await openContracts([target]);
     if (contracts.kind === 'misconfigured') return { kind: 'failed', problem: contracts.reason };
     const [contract] = contracts.contracts;
     assert.ok(contract !== undefined);
-    return { kind: 'ok', target: { definition, target, contract, files } };
+    return { kind: 'ok', target: { definition, target, contract } };
   }
 
   /** All lists that number processors grow at once. */
-  function addProcessor({ definition, target, contract, files }: OpenedProcessor): void {
+  function addProcessor({ definition, target, contract }: OpenedProcessor): void {
     const processor = targets.push(target) - 1;
     names.push(target.name);
     processors.push(newProcessor(target, contract, processor));
     dispatcher.processorAdded();
     health?.watch(processor);
-    credentials?.added(definition, target, files);
+    credentials?.added(definition, target);
     readCallbacksOf(contract);
   }
 

@@ -20,43 +20,45 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 5                    | controls        | i32  | pool thread 0      | seq-cst |
  * | 6                    | credentialsAtMs | f64  | pool threads       | relaxed |
  * | 7                    | addedProcessors | i32  | pool thread 0      | seq-cst |
- * | 8 + 24p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
- * | 8 + 24p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
- * | 8 + 24p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
- * | 8 + 24p + 3          | probeAtMs       | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 24p + 4          | latencyMs       | f64  | pool threads       | relaxed |
- * | 8 + 24p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
- * | 8 + 24p + 6          | reason          | f64  | pool threads       | relaxed |
- * | 8 + 24p + 7          | reasonAtMs      | f64  | pool threads       | relaxed |
- * | 8 + 24p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 11         | breakerAtMs     | f64  | pool threads       | relaxed |
- * | 8 + 24p + 12         | restUntilMs     | f64  | pool threads       | relaxed |
- * | 8 + 24p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 24p + 14         | unfit           | i32  | pool threads       | seq-cst |
- * | 8 + 24p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 24p + 16         | use             | i32  | pool thread 0      | seq-cst |
- * | 8 + 24p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 19         | callLimit       | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 20         | callsPerSecond  | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 21         | minAmountCents  | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 22         | maxAmountCents  | f64  | pool thread 0      | relaxed |
- * | 8 + 24p + 23         | reserved        |      |                    |         |
+ * | 8 + 40p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 40p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
+ * | 8 + 40p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
+ * | 8 + 40p + 3          | probeAtMs       | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 40p + 4          | latencyMs       | f64  | pool threads       | relaxed |
+ * | 8 + 40p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
+ * | 8 + 40p + 6          | reason          | f64  | pool threads       | relaxed |
+ * | 8 + 40p + 7          | reasonAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 40p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 11         | openedAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 40p + 12         | restUntilMs     | f64  | pool threads       | relaxed |
+ * | 8 + 40p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 40p + 14         | unfit           | i32  | pool threads       | seq-cst |
+ * | 8 + 40p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 40p + 16         | use             | i32  | pool thread 0      | seq-cst |
+ * | 8 + 40p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 19         | callLimit       | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 20         | callsPerSecond  | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 21         | minAmountCents  | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 22         | maxAmountCents  | f64  | pool thread 0      | relaxed |
+ * | 8 + 40p + 23         | closedAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 40p + 24         | openedWhy       | text | pool threads       | relaxed |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
- * Rows for P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 24P, `cells` = rows + 2TP.
+ * Rows for P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 40P, `cells` = rows + 2TP.
  * The processors of the settings have the first rows, and `addedProcessors` of the rows behind them are in force, too.
  * Times are on the monotonic clock, which all threads share, except `purgedAtMs` and `credentialsAtMs`. `probeAtMs` is an
  * integer so that compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in
  * microseconds, because more than a thousand calls a second are less than a millisecond apart. `breaker` is an index into
- * `BREAKER_STATES`, `use` one into `USES`, `reason` one into `ROUTING_REASONS`. `reason` and the last health report are only shown to people.
+ * `BREAKER_STATES`, `use` one into `USES`, `reason` one into `ROUTING_REASONS`. `openedWhy` has 16 words of UTF-8 that end at the first zero.
+ * `reason`, `openedWhy` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;
-const ROW_WORDS = 24;
+const ROW_WORDS = 40;
 const CELL_WORDS = 2;
 
 const STOP = 0;
@@ -80,7 +82,7 @@ const REASON_AT = 7;
 const REPORTED = 8;
 const REPORTED_FAILING = 9;
 const REPORTED_AT = 10;
-const BREAKER_AT = 11;
+const OPENED_AT = 11;
 const REST_UNTIL = 12;
 const LOOK_UP_AT = 13;
 const UNFIT = 14;
@@ -92,7 +94,10 @@ const CALL_LIMIT = 19;
 const CALLS_PER_SECOND = 20;
 const MIN_AMOUNT = 21;
 const MAX_AMOUNT = 22;
-assert.ok(MAX_AMOUNT < ROW_WORDS);
+const CLOSED_AT = 23;
+const OPENED_WHY = 24;
+const WHY_WORDS = 16;
+assert.equal(OPENED_WHY + WHY_WORDS, ROW_WORDS);
 
 /** The values of `stop`, in their order in time. */
 const RUNNING = 0;
@@ -336,13 +341,37 @@ export class SharedState {
     const [before, after] = [BREAKER_STATES.indexOf(from), BREAKER_STATES.indexOf(to)];
     const word = this.#row(processor, BREAKER) * 2;
     if (Atomics.compareExchange(this.#flags, word, before, after) !== before) return false;
-    if (from === 'closed' || to === 'closed') this.#measures[this.#row(processor, BREAKER_AT)] = nowMs;
+    if (from === 'closed') this.#measures[this.#row(processor, OPENED_AT)] = nowMs;
+    if (to === 'closed') this.#measures[this.#row(processor, CLOSED_AT)] = nowMs;
     return true;
   }
 
-  /** When the breaker last closed, or opened from closed; 0: never. Only shown to people. */
-  breakerAtMs(processor: number): number {
-    return this.#measure(this.#row(processor, BREAKER_AT));
+  /** When the breaker last opened from closed; 0: never. Only shown to people. */
+  openedAtMs(processor: number): number {
+    return this.#measure(this.#row(processor, OPENED_AT));
+  }
+
+  /** When the breaker last closed; 0: never. */
+  closedAtMs(processor: number): number {
+    return this.#measure(this.#row(processor, CLOSED_AT));
+  }
+
+  /** Why the breaker last opened. */
+  openedWhy(processor: number): string {
+    const text = this.#why(processor).toString('utf8');
+    const [why = ''] = text.split('\0');
+    return why;
+  }
+
+  /** What does not fit is cut off. */
+  setOpenedWhy(processor: number, why: string): void {
+    const text = this.#why(processor);
+    // A character is written whole or not at all.
+    text.fill(0, text.write(why, 'utf8'));
+  }
+
+  #why(processor: number): Buffer {
+    return Buffer.from(this.#flags.buffer, this.#row(processor, OPENED_WHY) * 8, WHY_WORDS * 8);
   }
 
   /** Returns the number of failures in a row, including this one. */

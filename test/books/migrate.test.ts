@@ -14,7 +14,7 @@ const COUNT = 3000;
 const CONTROLS: ProcessorControls = {
   version: 3,
   processors: {
-    default: { isPaused: true, fee: null, changedAtMs: T0_MS, changedBy: 'ana', reason: 'maintenance' },
+    default: { isPaused: true, fee: null, changedAtMs: T0_MS, by: 'ana', why: 'maintenance' },
   },
 };
 
@@ -107,7 +107,7 @@ test('what is held stays held, and what is released meanwhile is as in the old b
       await holdSome(ledger, COUNT);
       await holdSome(ledger, COUNT + 1);
       const operator = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'operator' }, T0_MS));
-      const action = { what: 'release', atMs: T0_MS + 10, who: '', why: 'the payment is genuine' } as const;
+      const action = { what: 'release', atMs: T0_MS + 10, by: '', why: 'the payment is genuine' } as const;
       let isReleased = false;
       const moved = await migrate(from, to, {
         onProgress: () => {
@@ -134,7 +134,7 @@ test('a migration that gave up begins anew, whatever has changed in the old book
       await holdSome(ledger, 100);
       await must(ledger.setBooksStatus(inUse));
       const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'operator' }, T0_MS));
-      const action = { atMs: T0_MS + 10, who: '', why: 'the card is valid' } as const;
+      const action = { atMs: T0_MS + 10, by: '', why: 'the card is valid' } as const;
       let isSentAgain = false;
       const gaveUp = await migrate(from, to, {
         say: (line) => {

@@ -94,7 +94,7 @@ export async function fill(ledger: Shard, count: number, firstNumber = 0): Promi
     const action = {
       what: 'cancel',
       atMs: T0_MS + CANCELLED * 1000 + 9,
-      who: '',
+      by: '',
       why: 'ordered twice',
     } as const;
     await must(ledger.cancel(action, [{ correlationId: id(CANCELLED), amountCents: null }]));
@@ -105,7 +105,7 @@ export async function fill(ledger: Shard, count: number, firstNumber = 0): Promi
 /** Holds the payment that is reserved, and one of this number that the books do not have. */
 export async function holdSome(ledger: Shard, awaited: number): Promise<void> {
   const payments = [RESERVED, awaited].map((number) => ({ correlationId: id(number) }));
-  const action = { what: 'hold', atMs: T0_MS + 9, who: '', why: 'perhaps a fraud' } as const;
+  const action = { what: 'hold', atMs: T0_MS + 9, by: '', why: 'perhaps a fraud' } as const;
   await must(ledger.hold(action, payments));
 }
 

@@ -75,7 +75,7 @@ test('every setting has a default', () => {
     access: { metrics: 'loopback', dashboard: 'loopback', audit: 'token', operator: 'token' },
     audit: { rate: 100, paymentLimit: 5000 },
     tracing: { otlpUrl: '', queueSpans: 2048, intervalMs: 1000, timeoutMs: 5000, ratio: 0 },
-    dashboard: { viewerLimit: 16, currency: '', lab: null },
+    dashboard: { viewerLimit: 16, currency: '', instanceUrl: '', lab: null },
     logLevel: 'info',
   });
 });
@@ -270,6 +270,13 @@ const CASES: Record<
       ['€', (c) => c.dashboard.currency, '€'],
     ],
     invalid: ['two words', 'ninechars', '<b>', 'a\nb'],
+  },
+  DASHBOARD_INSTANCE_URL: {
+    valid: [
+      ['http://{instance}:9999', (c) => c.dashboard.instanceUrl, 'http://{instance}:9999'],
+      ['https://pay.example/{instance}/', (c) => c.dashboard.instanceUrl, 'https://pay.example/{instance}'],
+    ],
+    invalid: ['http://gateway:9999', '{instance}', 'javascript:{instance}', 'http://a:b@{instance}'],
   },
   DASHBOARD_LAB: {
     valid: [

@@ -21,6 +21,8 @@ const WELL: Situation = {
   journal: { failingForMs: null, usedSegments: 1, segmentCount: 64 },
   queue: { size: 0, capacity: 1000 },
   processors: [WELL_DEFAULT, { ...WELL_DEFAULT, name: 'fallback' }],
+  credentialsOutdated: false,
+  booksFullInMs: null,
   failoverDelayMs: 2000,
   heldPayments: 0,
   webhooksDisabled: 0,
@@ -342,6 +344,19 @@ const several = suite('several conditions');
 several('what waits for an operator is named', () => {
   const titles = (change: Partial<Situation>) =>
     conditions({ ...WELL, ...change }).map(({ severity, title }) => `${severity}: ${title}`);
+  const DAY_MS = 86_400_000;
+  assert.equal(titles({ booksFullInMs: 7 * DAY_MS }), []);
+  for (const [ms, when] of [
+    [6.9 * DAY_MS, 'in 6 days'],
+    [1.5 * DAY_MS, 'in 1 day'],
+    [DAY_MS - 1, 'within a day'],
+  ] as const)
+    assert.equal(titles({ booksFullInMs: ms }), [
+      `warning: The books are full ${when}, if they go on growing as in the last hour`,
+    ]);
+  assert.equal(titles({ credentialsOutdated: true }), [
+    'warning: The files of the processors have changed, and cannot be put in force',
+  ]);
   assert.equal(titles({ heldPayments: 1, webhooksDisabled: 1 }), [
     'warning: A webhook is disabled',
     'warning: A payment is held',

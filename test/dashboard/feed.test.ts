@@ -26,13 +26,13 @@ const HELLO: Hello = {
   kind: 'hello',
   instanceId: 'gateway-1',
   ledger: 'lmdb',
-  currency: '',
   latencyBudgetMs: 1250,
   failoverDelayMs: 2000,
   processors: [
     { name: 'default', contract: 'rinha', terms: { ...LIMITS, feePpm: 50_000, feeFixedCents: 0 } },
     { name: 'fallback', contract: 'rinha', terms: { ...LIMITS, feePpm: 150_000, feeFixedCents: 30 } },
   ],
+  instanceUrl: '',
   lab: null,
   operates: false,
 };
@@ -203,6 +203,9 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     fee: { feePpm: 150_000, feeFixedCents: 30 },
     limits: LIMITS,
     breakerOpen: false,
+    openedAgeMs: null,
+    openedWhy: '',
+    closedAgeMs: null,
     unfit: false,
     restMs: null,
     observedMs: 0,
@@ -214,7 +217,10 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     reasonAgeMs: null,
   });
   const nowMs = clock.monotonicMs();
+  sharedState.moveBreaker(1, 'closed', 'open', nowMs - 900);
+  sharedState.moveBreaker(1, 'open', 'closed', nowMs - 700);
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 500);
+  sharedState.setOpenedWhy(1, 'status 500');
   const limits = { callLimit: 4, callsPerSecond: 10, minAmountCents: 100, maxAmountCents: 5000 };
   sharedState.setControls([
     { use: 'in-use' },
@@ -234,6 +240,9 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     fee: { feePpm: 10_000, feeFixedCents: 5 },
     limits,
     breakerOpen: true,
+    openedAgeMs: 1500,
+    openedWhy: 'status 500',
+    closedAgeMs: 1700,
     unfit: true,
     restMs: 4000,
     observedMs: 40,
@@ -255,6 +264,19 @@ sampleTest('reports the state of the instance: starting, ready, stopping', async
   assert.is((await after(1)).instance.state, 'ready');
   sharedState.stop();
   assert.is((await after(1)).instance.state, 'stopping');
+  feed.leave();
+});
+
+sampleTest('says when credentials were read, and whether their files have changed since', async () => {
+  const { feed, clock, sharedState, metricsTable, after } = setUp();
+  feed.join();
+  assert.is((await after(1)).instance.credentials, null);
+  sharedState.credentialsAtMs = clock.nowMs() - 4000;
+  assert.equal((await after(1)).instance.credentials, { readAgeMs: 5000, outdated: false });
+  metricsTable.thread(1).set('credentialsOutdated', 1);
+  const { instance, conditions } = await after(1);
+  assert.equal(instance.credentials, { readAgeMs: 6000, outdated: true });
+  assert.ok(conditions.some(({ title }) => /^The files of the processors have changed/.test(title)));
   feed.leave();
 });
 
@@ -329,7 +351,8 @@ sampleTest('reads totals and leases from the ledger, every two seconds', async (
   const { feed, clock, books, after } = setUp();
   await books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 5000);
   const first = JSON.parse(feed.join()[1] ?? '').deployment;
-  assert.equal(first, { unavailable: null, ageMs: null, totals: [], stranded: [], workers: [] });
+  const unknown = { unavailable: null, ageMs: null, settledPerS: null, totals: [] };
+  assert.equal(first, { ...unknown, changed: [], books: null, stranded: [], workers: [] });
   const { deployment } = await after(1);
   assert.is(deployment.ageMs, 1000);
   assert.equal(deployment.totals, [
@@ -345,6 +368,54 @@ sampleTest('reads totals and leases from the ledger, every two seconds', async (
     'asked at this frame; the answer appears in the next one',
   );
   assert.is((await after(1)).deployment.ageMs, 1000);
+  feed.leave();
+});
+
+sampleTest('says how much all instances settle, from the ledger; nothing after a purge', async () => {
+  const { feed, books, clock, after } = setUp();
+  const owner = await must(books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 0));
+  feed.join();
+  const { deployment } = await after(1);
+  assert.is(deployment.settledPerS, null);
+  const claims = [1, 2, 3].map((number) => claimOf(number));
+  await must(books.commit(owner, [], claims));
+  const settled = [1, 2, 3].map((number) => settlementOf(number));
+  await must(books.commit(owner, settled, []));
+  assert.is((await after(2)).deployment.settledPerS, 1.5);
+  await must(books.purge(clock.nowMs()));
+  assert.is((await after(2)).deployment.settledPerS, null);
+  feed.leave();
+});
+
+sampleTest('says when operators have changed a processor, by whom and why', async () => {
+  const { feed, clock, books, after } = setUp();
+  const said = { changedAtMs: clock.nowMs() - 60_000, by: 'ana', why: 'maintenance' };
+  await must(
+    books.setProcessorControls(
+      { version: 1, processors: { fallback: { isPaused: true, fee: null, ...said } } },
+      [],
+    ),
+  );
+  feed.join();
+  const { deployment } = await after(1);
+  assert.equal(deployment.changed, [{ name: 'fallback', ageMs: 61_000, by: 'ana', why: 'maintenance' }]);
+  feed.leave();
+});
+
+sampleTest('says how large the books are, and when they will be full', async () => {
+  const { feed, metricsTable, after } = setUp();
+  feed.join();
+  const metrics = metricsTable.thread(0);
+  metrics.set('booksBytes', 1e9);
+  metrics.set('booksLimitBytes', Number.POSITIVE_INFINITY);
+  metrics.set('booksFullInMs', Number.POSITIVE_INFINITY);
+  const unlimited = { usedBytes: 1e9, limitBytes: null, fullInMs: null };
+  assert.equal((await after(1)).deployment.books, unlimited);
+  metrics.set('booksLimitBytes', 4e9);
+  metrics.set('booksFullInMs', 3 * 86_400_000);
+  const { deployment, conditions } = await after(1);
+  assert.equal(deployment.books, { usedBytes: 1e9, limitBytes: 4e9, fullInMs: 259_200_000 });
+  assert.ok(conditions.some(({ title }) => title.startsWith('The books are full in 3 days')));
   feed.leave();
 });
 
@@ -369,7 +440,7 @@ sampleTest('keeps the last figures while the ledger is unavailable, with the rea
   const { feed, mood, after } = setUp();
   feed.join();
   await after(1);
-  for (const call of ['summary', 'fees', 'owners', 'stranded'] as const) {
+  for (const call of ['summary', 'fees', 'owners', 'stranded', 'processorControls'] as const) {
     mood.away.add(call);
     const { deployment } = await after(3);
     assert.is(deployment.unavailable, 'away', call);

@@ -69,6 +69,14 @@ live('an idle gateway is healthy, and its figures are zero', async ({ page }) =>
   await until('the figures', SOON_MS, async () => (await figure(page, 'Accepted')) === 0);
   assert.is(await figure(page, 'Backlog'), 0);
   assert.match(await textOf(card(page, 'default').locator('.reason')), /No payment has been routed yet/);
+  assert.is(
+    await textOf(card(page, 'default').locator('.circuit')),
+    'Its circuit has not opened since this instance started.',
+  );
+  assert.match(
+    await textOf(page.locator('#credentials')),
+    /^The credentials of the processors were last read \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.$/,
+  );
   await untilShown(
     'the lease of its thread',
     page.locator('#workers tbody'),
@@ -88,6 +96,7 @@ live('a page without payments says so, and draws no axes', async ({ page }) => {
   const notes = await page.locator('#now dd span').allTextContents();
   assert.ok(notes.includes('none settled in the last 10 s'), notes.join('; '));
   assert.ok(notes.includes('nothing settled yet'), notes.join('; '));
+  assert.match(notes.at(-1) ?? '', /^not measured yet$|^of \d.* used$/);
 });
 
 live('the address of the gateway leads to the page', async ({ page, site }) => {
@@ -153,9 +162,19 @@ live('a processor shows its contract, its limits, and whether it is unfit or res
   await other.routeWebSocket(/\/dashboard\/live/, (socket) => {
     socket.connectToServer().onMessage((text) => {
       const message = JSON.parse(String(text));
-      if (message.kind === 'hello') message.processors[1].contract = 'mine.ts';
-      else {
-        Object.assign(message.processors[0], { breakerOpen: true, unfit: true });
+      if (message.kind === 'hello') {
+        message.processors[1].contract = 'mine.ts';
+        message.instanceUrl = 'http://{instance}.example:9999';
+      } else {
+        const worker = { instanceId: 'gateway 2', name: 'pool-0', owner: 7, leaseLeftMs: 4000 };
+        message.deployment.workers.push(worker);
+        message.deployment.settledPerS = 812.5;
+        const outage = { openedAgeMs: 180_000, openedWhy: 'status 401', closedAgeMs: null };
+        Object.assign(message.processors[0], { breakerOpen: true, unfit: true, ...outage });
+        message.instance.credentials.outdated = true;
+        const changed = { name: 'fallback', ageMs: 60_000, by: 'ana', why: 'new contract' };
+        const books = { usedBytes: 1.5e9, limitBytes: 4e9, fullInMs: 12.5 * 86_400_000 };
+        Object.assign(message.deployment, { changed: [changed], books });
         const limits = { callLimit: 20, callsPerSecond: 50, minAmountCents: 50, maxAmountCents: 100_000 };
         Object.assign(message.processors[1], { breakerOpen: true, restMs: 90_000, limits });
       }
@@ -168,6 +187,27 @@ live('a processor shows its contract, its limits, and whether it is unfit or res
     await textOf(card(other, 'default').locator('.reason')),
     /^Refuses every request: check its URL/,
   );
+  assert.match(
+    await textOf(card(other, 'default').locator('.circuit')),
+    /^Its circuit is open for 3 min\. It opened \d{4}-\d\d-\d\d \d\d:\d\d:\d\d: status 401\.$/,
+  );
+  assert.match(
+    await textOf(other.locator('#credentials')),
+    /^The credentials of the processors were last read \d{4}-.* Their files have changed since then, and cannot be put in force\.$/,
+  );
+  assert.not(await card(other, 'default').locator('.changed').isVisible());
+  assert.match(
+    await textOf(card(other, 'fallback').locator('.changed')),
+    /^Last changed \d{4}-.* by ana: new contract$/,
+  );
+  const link = other.locator('#workers').getByRole('link', { name: 'gateway 2' });
+  assert.is(await link.getAttribute('href'), 'http://gateway%202.example:9999/dashboard');
+  assert.match(
+    await textOf(other.locator('#now > div').nth(1)),
+    /payments per second; 813 by all instances$/,
+  );
+  const books = other.locator('#now > div').last();
+  assert.is(await textOf(books), 'Books12 daysuntil they are full; 38% of 4 GB used');
   assert.match(await textOf(card(other, 'default').locator('h3')), /rinha, fee 5%/);
   assert.is(await textOf(card(other, 'fallback').locator('.badge')), 'Resting');
   assert.match(
@@ -201,11 +241,60 @@ live('an operator pauses a processor and resumes it, after a confirmation', asyn
   await page.keyboard.press('Enter');
   await untilShown('paused', card(page, 'fallback').locator('.badge'), 'Paused');
   assert.match(await textOf(page.locator('#conditions-list')), /fallback is paused/);
+  await untilShown(
+    'who paused it',
+    card(page, 'fallback').locator('.changed'),
+    /^Last changed \d{4}-.* by dashboard: maintenance$/,
+  );
   assert.is(await textOf(button), 'Resume fallback …');
   await button.click();
   await page.getByRole('button', { name: 'Resume fallback', exact: true }).click();
   await untilShown('resumed', card(page, 'fallback').locator('.badge'), 'Healthy');
   await page.mouse.move(0, 0);
+});
+
+live('an operator changes the fee and the limits of a processor, and undoes that', async ({ page }) => {
+  const fallback = card(page, 'fallback');
+  await fallback.getByRole('button', { name: 'Fee of fallback' }).click();
+  await page.getByRole('dialog', { name: 'Change the fee of fallback?' }).waitFor();
+  assert.equal(await violations(page), []);
+  const share = page.getByLabel('Share of the amount');
+  assert.is(await share.inputValue(), '0.15');
+  await share.fill('0.125');
+  await page.getByLabel('Fixed part').fill('0.3');
+  await page.getByLabel('Why').fill('new contract');
+  await page.keyboard.press('Enter');
+  await untilShown('the fee', fallback.locator('h3 small'), 'rinha, fee 12.5% + 0.30');
+  await untilShown('why', fallback.locator('.changed'), /by dashboard: new contract$/);
+  await fallback.getByRole('button', { name: 'Fee of fallback' }).click();
+  await page.getByLabel('As configured: 15%').check();
+  await page.getByRole('button', { name: 'Change the fee of fallback', exact: true }).click();
+  await untilShown('the fee as configured', fallback.locator('h3 small'), 'rinha, fee 15%');
+
+  const limits = async () => (await fallback.locator('dd').allTextContents()).slice(-3).join('; ');
+  const change = async (calls: string, max: string) => {
+    await fallback.getByRole('button', { name: 'Limits of fallback' }).click();
+    await page.getByLabel('Calls a second').fill(calls);
+    await page.getByLabel('Greatest amount').fill(max);
+    await page.getByRole('button', { name: 'Change the limits of fallback', exact: true }).click();
+  };
+  await change('50', '0.001');
+  assert.ok(await page.locator('#control').isVisible(), 'no amount has three places');
+  await page.keyboard.press('Escape');
+  await change('50', '1000');
+  await until('the limits', SOON_MS, async () => {
+    return (await limits()) === '400; 50 (no limit); 0.01 to 1,000.00 (all)';
+  });
+  await fallback.getByRole('button', { name: 'Limits of fallback' }).click();
+  assert.is(await page.getByLabel('Calls at once').inputValue(), '');
+  assert.is(await page.getByLabel('Calls a second').inputValue(), '50');
+  await page.setViewportSize({ width: 360, height: 640 });
+  assert.equal(await page.evaluate(OVERFLOW), []);
+  assert.equal(await violations(page), []);
+  await page.setViewportSize({ width: 1280, height: 900 });
+  await page.keyboard.press('Escape');
+  await change('', '');
+  await until('the limits as configured', SOON_MS, async () => (await limits()) === '400; no limit; all');
 });
 
 live('figures move under load, and the money adds up', async ({ page }) => {
@@ -253,6 +342,11 @@ live('a failing processor is shown and announced, and so is its recovery', async
   await fail.uncheck();
   await untilShown('the recovery', card(page, 'default').locator('.badge'), 'Healthy');
   await untilShown('its announcement', page.locator('#announcement'), /default: healthy/);
+  await untilShown(
+    'its circuit',
+    card(page, 'default').locator('.circuit'),
+    /^Its circuit closed \d{4}-.*\. It opened \d{4}-.*: \S.*\.$/,
+  );
   assert.match(await textOf(page.locator('#changes li').last()), /^\d\d:\d\d:\d\d/);
 });
 
@@ -317,7 +411,7 @@ live('the keyboard reaches every control, in page order', async ({ page }) => {
     await page.keyboard.press('Tab');
     return page.evaluate(FOCUSED);
   };
-  assert.equal(await tab(), { text: 'Skip to figures', isSeen: true });
+  assert.equal(await tab(), { text: 'Skip to the content', isSeen: true });
   const reached: string[] = [];
   while (reached.at(-1) !== 'lease' && reached.length < 60) {
     const { text, isSeen } = await tab();

@@ -60,7 +60,7 @@ async function fill({ ledgerPath }: Site): Promise<void> {
     };
   });
   await must(books.commit(owner, settlements, []));
-  const action = { what: 'cancel', atMs: T0_MS + 500_000, who: 'ops (ana)', why: 'ordered twice' } as const;
+  const action = { what: 'cancel', atMs: T0_MS + 500_000, by: 'ops (ana)', why: 'ordered twice' } as const;
   await must(books.cancel(action, [{ correlationId: id(1), amountCents: null }]));
   await books.close();
 }

@@ -23,7 +23,7 @@ test('names the processors that operators have added and that this machine canno
   try {
     assert.equal(await ask(), { targets: [], findings: [] }, 'there are no books yet');
     const ledger = await LmdbLedger.open(join(directory, 'ledger'), { processorNames: ['default'], clock });
-    const control = { isPaused: false, fee: null, changedAtMs: 5, changedBy: '', reason: '' };
+    const control = { isPaused: false, fee: null, changedAtMs: 5, by: '', why: '' };
     const definition = { url: 'http://bank', contract: 'rest', fee: { share: 0.01 } };
     const processors = {
       good: { ...control, definition: { ...definition, name: 'good' } },

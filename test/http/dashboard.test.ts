@@ -139,6 +139,9 @@ loopback('the page and its files have headers that restrict them to the gateway'
     assert.is(page.status, 200);
     assert.is(page.headers['content-type'], 'text/html; charset=utf-8');
     assert.match(String(page.headers['content-security-policy']), /default-src 'none'.*connect-src 'self';/);
+    for (const once of [/<!doctype html>/g, /<title>/g, /<main id="main"/g, /<dialog id="help"/g])
+      assert.is(page.body.match(once)?.length, 1, String(once));
+    assert.not.match(page.body, /<!-- /, 'no place of the shell is left');
   }
   const paths = Array.from(
     pages
@@ -171,6 +174,7 @@ loopback('other files are not served, nor are pages by their file names', async 
     '',
     'index.html',
     'payments.html',
+    'shell.html',
     'sign-in.html',
     'none.js',
     '..%2ffeed.ts',
@@ -278,7 +282,7 @@ few.run();
 const token = suiteOf('dashboard, by token', { DASHBOARD_ACCESS: 'token', ADMIN_TOKEN: TOKEN });
 token('a request with the token gets the page; others get the sign-in page', async ({ world }) => {
   const bearer = { Authorization: `Bearer ${TOKEN}` };
-  assert.match((await world.ask('/dashboard', bearer)).body, /<main id="figures"/);
+  assert.match((await world.ask('/dashboard', bearer)).body, /<dl id="now">/);
   assert.is((await world.knock(bearer)).status, 101);
   const stranger = await world.ask('/dashboard');
   assert.is(stranger.status, 401);
@@ -293,7 +297,7 @@ token('a browser signs in with the form, and then uses its session', async ({ wo
   assert.is(signedIn.status, 303);
   assert.is(signedIn.headers.location, '/dashboard');
   const [cookie = ''] = (signedIn.headers['set-cookie']?.[0] ?? '').split(';');
-  assert.match((await world.ask('/dashboard', { Cookie: cookie })).body, /<main id="figures"/);
+  assert.match((await world.ask('/dashboard', { Cookie: cookie })).body, /<dl id="now">/);
   assert.is((await world.knock({ Cookie: cookie, Origin: world.origin })).status, 101);
   const elsewhere = await world.knock({ Cookie: cookie, Origin: 'http://evil.example' });
   assert.is(slugOf(elsewhere), 'other-origin');

@@ -12,7 +12,7 @@ import {
 import { contract } from '../contract/kept.ts';
 
 const PLACE = { shard: 0, position: { atMs: Date.UTC(2025, 6, 15), number: 1 }, cursor: '' };
-const SAID = { changedBy: 'ana', reason: 'a "new" contract' };
+const SAID = { by: 'ana', why: 'a "new" contract' };
 
 /** What clients read of an event. */
 function read(event: ProcessorEvent): { readonly type: string; readonly data: object } {
@@ -23,7 +23,7 @@ function read(event: ProcessorEvent): { readonly type: string; readonly data: ob
 
 test('what an operator changes about a processor becomes an event for each kind of change', () => {
   let controls = NO_CONTROLS;
-  const change = (asked: Omit<ProcessorChange, 'changedBy' | 'reason'>) => {
+  const change = (asked: Omit<ProcessorChange, 'by' | 'why'>) => {
     const before = controls;
     controls = changed(controls, 'default', { ...asked, ...SAID }, 0) ?? controls;
     return changeEvents(before, controls, 'default')

@@ -578,7 +578,7 @@ test('ledger: an id that another instance accepted with the same amount is accep
 test('ledger: a payment that an operator holds before it comes is accepted, and held', async () => {
   const world = setUp('ledger');
   await world.lease.start();
-  const action = { what: 'hold', atMs: 1, who: 'ana', why: 'perhaps a fraud' } as const;
+  const action = { what: 'hold', atMs: 1, by: 'ana', why: 'perhaps a fraud' } as const;
   await must(world.books.hold(action, [{ correlationId: idOf(7) }]));
   assert.equal(await settled([world.accept(7)]), ['accepted']);
   const entry = await must(world.books.find(idOf(7)));
@@ -589,7 +589,7 @@ test('ledger: a payment that an operator holds before it comes is accepted, and 
 
 test('a payment that is left to the ledger, and awaited there, is accepted like a new one', async () => {
   const world = setUp('journal');
-  const action = { what: 'hold', atMs: 1, who: 'ana', why: 'perhaps a fraud' } as const;
+  const action = { what: 'hold', atMs: 1, by: 'ana', why: 'perhaps a fraud' } as const;
   await must(world.books.hold(action, [{ correlationId: idOf(7) }]));
   const id = Buffer.alloc(UUID_BYTES);
   writeUuid(idOf(7), id, 0);

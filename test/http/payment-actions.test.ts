@@ -53,21 +53,21 @@ async function inWorld(use: (world: World) => Promise<void>) {
 const ORDER = {
   what: 'send-again',
   payments: [{ correlationId: idOf(4), attempts: 1 }],
-  who: 'ana',
+  by: 'ana',
   why: 'limits corrected',
 };
 
 const CANCEL = {
   what: 'cancel',
   payments: [{ correlationId: idOf(1) }],
-  who: 'ana',
+  by: 'ana',
   why: 'ordered twice',
 };
 
 const HOLD = {
   what: 'hold',
   payments: [{ correlationId: idOf(1) }],
-  who: 'ana',
+  by: 'ana',
   why: 'perhaps a fraud',
 };
 
@@ -93,7 +93,7 @@ acting('sends rejected payments again, once, and logs it', () =>
     assert.equal([actions.length, Date.parse(at) > 0], [1, true]);
     assert.equal(action, {
       what: 'send-again',
-      who: 'ops (ana)',
+      by: 'ops (ana)',
       why: 'limits corrected',
       payments: [idOf(4)],
     });
@@ -105,14 +105,14 @@ acting('the log says which key asked, whatever name the client gives', () =>
   inWorld(async ({ books, ask, act }) => {
     await fill(books);
     const said = ['', 'ops'];
-    for (const [index, who] of said.entries())
+    for (const [index, by] of said.entries())
       assert.is(
-        (await act({ ...ORDER, who, payments: [{ correlationId: idOf(4 + index), attempts: 1 }] })).status,
+        (await act({ ...ORDER, by, payments: [{ correlationId: idOf(4 + index), attempts: 1 }] })).status,
         200,
       );
-    const { actions } = (await (await ask()).json()) as { actions: { who: string }[] };
+    const { actions } = (await (await ask()).json()) as { actions: { by: string }[] };
     assert.equal(
-      actions.map(({ who }) => who),
+      actions.map(({ by }) => by),
       ['ops', 'ops'],
     );
   }),
@@ -212,7 +212,7 @@ acting('says what is wrong with an action', () =>
       [{ ...CANCEL, payments: [{ correlationId: idOf(1), amount: '1.00' }] }, 'payments'],
       [{ ...ORDER, why: '' }, 'why'],
       [{ ...ORDER, why: 'x'.repeat(171) }, 'why'],
-      [{ ...ORDER, who: '\u001b[31m' }, 'who'],
+      [{ ...ORDER, by: '\u001b[31m' }, 'by'],
       [{ ...ORDER, payments: [] }, 'payments'],
       [{ ...ORDER, payments: [{ correlationId: 'x', attempts: 1 }] }, 'payments'],
       [{ ...ORDER, payments: [{ correlationId: idOf(1) }] }, 'payments'],
@@ -266,7 +266,7 @@ acting('whatever is asked is answered by the contract, and what is refused chang
       {
         what: fc.constantFrom('send-again', 'cancel', 'hold', 'release', 'pause', null),
         payments,
-        who: fc.oneof(fc.constant('ana'), junk),
+        by: fc.oneof(fc.constant('ana'), junk),
         why: fc.oneof({ weight: 4, arbitrary: fc.constant('because') }, junk),
         other: junk,
       },

@@ -40,7 +40,7 @@ listing('finds payments by status, processor, time, amount and reason', () =>
 listing('what is held is open, and has no amount until an instance has claimed it', () =>
   inWorld(async ({ books, found, ask }) => {
     await fill(books);
-    const action = { what: 'hold', atMs: T0_MS, who: 'ana', why: 'perhaps a fraud' } as const;
+    const action = { what: 'hold', atMs: T0_MS, by: 'ana', why: 'perhaps a fraud' } as const;
     await must(
       books.hold(
         action,

@@ -741,7 +741,7 @@ finding('tells operators the story of a payment', async () => {
 
 finding('shows a payment that is held, as it was accepted here', async () => {
   await record(5, null, 0, null);
-  const action = { what: 'hold', atMs: Date.parse(LATER), who: 'ana', why: 'perhaps a fraud' } as const;
+  const action = { what: 'hold', atMs: Date.parse(LATER), by: 'ana', why: 'perhaps a fraud' } as const;
   const payments = [idOf(5), idOf(6), ID].map((correlationId) => ({ correlationId }));
   await must(world.books.hold(action, payments));
   const held = { status: 'held', processor: null, requestedAt: null, attempts: 0 };

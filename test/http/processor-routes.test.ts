@@ -32,7 +32,7 @@ interface Shown {
   readonly added: boolean;
   readonly removed: boolean;
   readonly fee: object;
-  readonly changedBy: string;
+  readonly by: string;
 }
 
 interface World extends OperatorRoutes {
@@ -94,8 +94,8 @@ test('lists the processors with what is open at each', () =>
       added: false,
       ...TERMS,
       changedAt: null,
-      changedBy: '',
-      reason: '',
+      by: '',
+      why: '',
     };
     const known = { contract: 'rinha' };
     assert.equal(await response.json(), {
@@ -112,7 +112,7 @@ test('lists the processors with what is open at each', () =>
 
 test('a change is kept with its time, author and reason, logged once, and can be repeated', () =>
   inWorld(async ({ store, log, clock, list, change }) => {
-    const body = { paused: true, by: 'ana', reason: 'maintenance' };
+    const body = { paused: true, by: 'ana', why: 'maintenance' };
     const answers = [await change('fallback', body), await change('fallback', body)];
     clock.pass(5000);
     answers.push(await change('fallback', { paused: true, by: 'bob' }));
@@ -127,8 +127,8 @@ test('a change is kept with its time, author and reason, logged once, and can be
         added: false,
         ...TERMS,
         changedAt: new Date(clock.nowMs() - 5000).toISOString(),
-        changedBy: 'ops (ana)',
-        reason: 'maintenance',
+        by: 'ops (ana)',
+        why: 'maintenance',
       });
     }
     assert.equal(log.lines, ['warn processor controls changed']);
@@ -276,8 +276,8 @@ test('what is not valid is refused, and names the member', () =>
       ['pause', { pause: true }],
       ['by', { paused: true, by: 5 }],
       ['by', { paused: true, by: 'x'.repeat(65) }],
-      ['reason', { paused: true, reason: 'x'.repeat(201) }],
-      ['reason', { paused: true, reason: '\u001b[2J' }],
+      ['why', { paused: true, why: 'x'.repeat(201) }],
+      ['why', { paused: true, why: '\u001b[2J' }],
       ['fee', { fee: 0.05 }],
       ['fee', { fee: { share: 1.1 } }],
       ['fee', { fee: { share: -0.1 } }],
@@ -304,7 +304,7 @@ test('what is not valid is refused, and names the member', () =>
       assert.is(((await response.clone().json()) as { field: string }).field, field);
       assert.is(await typeOf(response), '422 change-not-valid');
     }
-    const long = { paused: true, reason: 'x'.repeat(5000) };
+    const long = { paused: true, why: 'x'.repeat(5000) };
     assert.is(await typeOf(await change('default', long)), '413 body-too-large');
     assert.is(store.controls.version, 0);
   }));
@@ -356,15 +356,15 @@ test('only operators may, whatever the method', async () => {
 
 test('a processor is added once, listed behind the others, and added again', () =>
   inWorld(async ({ store, log, add, change, listed }) => {
-    const said = { by: 'ana', reason: 'cheaper' };
+    const said = { by: 'ana', why: 'cheaper' };
     const response = await add({ ...THIRD, ...said });
     assert.is(response.status, 201);
     assert.is(response.headers.get('etag'), '"1"');
-    const { name, added, removed, fee, changedBy } = (await response.json()) as Shown;
+    const { name, added, removed, fee, by } = (await response.json()) as Shown;
     assert.equal([name, added, removed, fee], ['third', true, false, { share: 0.01, fixed: 0 }]);
-    assert.is(changedBy, 'ops (ana)');
+    assert.is(by, 'ops (ana)');
     assert.equal(store.controls.processors['third']?.definition, THIRD);
-    const sameInOtherWords = { ...THIRD, fee: { share: 0.01, fixed: 0 }, reason: 'again' };
+    const sameInOtherWords = { ...THIRD, fee: { share: 0.01, fixed: 0 }, why: 'again' };
     assert.is((await add(sameInOtherWords)).status, 200);
     assert.is(store.controls.version, 1);
     assert.equal(await listed(), ['default', 'fallback', 'third']);
@@ -392,7 +392,7 @@ test('another processor of the same name is refused', () =>
 
 test('a processor of the settings is removed and added again', () =>
   inWorld(async ({ store, change }) => {
-    assert.is((await change('default', { removed: true, reason: 'contract ended' })).status, 200);
+    assert.is((await change('default', { removed: true, why: 'contract ended' })).status, 200);
     assert.is(store.controls.processors['default']?.isRemoved, true);
     assert.is(await typeOf(await change('fallback', { removed: true })), '409 last-processor');
     assert.is((await change('default', { removed: false })).status, 200);

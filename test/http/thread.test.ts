@@ -104,13 +104,13 @@ test('operators who have signed in act from the dashboard, and nobody else', asy
   assert.is((await askHere('/processors/default', { ...PAUSE, headers: { cookie } })).status, 401);
   const listed = await askHere('/dashboard/processors', { headers: { cookie } });
   const { processors } = (await listed.json()) as {
-    processors: { name: string; paused: boolean; changedBy: string }[];
+    processors: { name: string; paused: boolean; by: string }[];
   };
   assert.equal(
     processors.map(({ paused }) => paused),
     [true, false],
   );
-  assert.is(processors[0]?.changedBy, 'admin', 'the key with which the browser signed in');
+  assert.is(processors[0]?.by, 'admin', 'the key with which the browser signed in');
   const found = await askHere('/dashboard/api/payments?status=open', { headers: { cookie } });
   assert.equal(((await found.json()) as { payments: unknown[] }).payments, []);
   const correlationId = crypto.randomUUID();
@@ -129,7 +129,7 @@ test('operators who have signed in act from the dashboard, and nobody else', asy
   assert.equal(((await shown.json()) as { history: unknown[] }).history, [], 'operators see the story');
   assert.is((await askHere(`/dashboard/api/payments/${correlationId}`)).status, 401);
   const log = await askHere('/dashboard/api/actions', { headers: { cookie } });
-  assert.is(((await log.json()) as { actions: { who: string }[] }).actions[0]?.who, 'admin');
+  assert.is(((await log.json()) as { actions: { by: string }[] }).actions[0]?.by, 'admin');
   await close();
 });
 

@@ -131,7 +131,7 @@ test('enables an endpoint, and has it get events again', () =>
   inWorld(async ({ change, set, progress, log }) => {
     const disabled = { atMs: 5000, reason: 'HTTP 410' };
     await set('shop', { cursor: '7-0', holder: 'gateway-1 x', disabled });
-    const replay = { replayFrom: '1970-01-01T00:00:09Z', by: 'ana', reason: 'it lost some' };
+    const replay = { replayFrom: '1970-01-01T00:00:09Z', by: 'ana', why: 'it lost some' };
     const replayed = await change('shop', replay);
     assert.is(replayed.status, 200);
     assert.is(((await replayed.json()) as { state: string }).state, 'disabled');
@@ -156,7 +156,7 @@ test('refuses what is not valid, not known, or not allowed', () =>
       { enabled: true, other: 1 },
       { replayFrom: 'yesterday' },
       { replayFrom: 7 },
-      { enabled: true, reason: 'x'.repeat(201) },
+      { enabled: true, why: 'x'.repeat(201) },
       { enabled: true, by: 'a\u0007' },
     ])
       assert.is(await typeOf(await change('shop', body)), '422 change-not-valid', JSON.stringify(body));

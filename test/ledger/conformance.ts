@@ -1027,7 +1027,7 @@ function registerReopening(check: Check): void {
   const action = {
     what: 'send-again',
     atMs: T0_MS + 900,
-    who: 'ana',
+    by: 'ana',
     why: 'the card was renewed, não',
   } as const;
 
@@ -1116,7 +1116,7 @@ function registerReopening(check: Check): void {
       await settle(ledger, owner, ...[1, 2, 3].map((number) => settlementOf(number, no)));
       const reopening = (number: number) => ({ correlationId: id(number), attempts: 1 });
       await must(ledger.reopen(operator, action, [reopening(1), reopening(9)]));
-      const later = { ...action, atMs: T0_MS + 901, who: '', why: '' };
+      const later = { ...action, atMs: T0_MS + 901, by: '', why: '' };
       await must(ledger.reopen(operator, later, [reopening(2)]));
       const logged = [
         { ...later, payments: [id(2)] },
@@ -1136,7 +1136,7 @@ function registerReopening(check: Check): void {
 }
 
 function registerCancelling(check: Check): void {
-  const action = { what: 'cancel', atMs: T0_MS + 900, who: 'ana', why: 'ordered twice, não' } as const;
+  const action = { what: 'cancel', atMs: T0_MS + 900, by: 'ana', why: 'ordered twice, não' } as const;
   const cancelled = (number: number, change: Partial<LedgerEntry> = {}) =>
     entryOf(number, {
       status: 'rejected',
@@ -2044,11 +2044,11 @@ async function play(ledger: Shard, step: Step, owner: (ordinal: number) => numbe
     case 'restoreFolded':
       return restoreFolded(ledger, step);
     case 'cancel':
-      return must(ledger.cancel({ what: 'cancel', atMs: step.atMs, who: '', why: '' }, step.payments));
+      return must(ledger.cancel({ what: 'cancel', atMs: step.atMs, by: '', why: '' }, step.payments));
     case 'hold':
-      return must(ledger.hold({ what: 'hold', atMs: step.atMs, who: '', why: '' }, step.payments));
+      return must(ledger.hold({ what: 'hold', atMs: step.atMs, by: '', why: '' }, step.payments));
     case 'release': {
-      const action = { what: 'release', atMs: T0_MS, who: '', why: '' } as const;
+      const action = { what: 'release', atMs: T0_MS, by: '', why: '' } as const;
       const reply = await ledger.release(owner(step.owner), action, step.payments);
       return reply.kind === 'ok' ? reply.value : reply.kind;
     }

@@ -63,6 +63,6 @@ export function registerControls(check: Check): void {
 
 function controlsOf(version: number, reason: string): ProcessorControls {
   const limits = { callLimit: 8, callsPerSecond: 50, minAmountCents: 50, maxAmountCents: 2 ** 53 - 1 };
-  const control = { isPaused: true, fee: null, limits, changedAtMs: T0_MS, changedBy: 'ops', reason };
+  const control = { isPaused: true, fee: null, limits, changedAtMs: T0_MS, by: 'ops', why: reason };
   return { version, processors: { default: control } };
 }

@@ -17,7 +17,7 @@ import {
 
 type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
 
-const HOLD = { what: 'hold', atMs: T0_MS + 900, who: 'ana', why: 'is it a fraud, não?' } as const;
+const HOLD = { what: 'hold', atMs: T0_MS + 900, by: 'ana', why: 'is it a fraud, não?' } as const;
 const RELEASE = { ...HOLD, what: 'release' } as const;
 const RESERVED = { processor: null, requestedAtMs: 0 };
 const NOTHING = [

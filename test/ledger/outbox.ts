@@ -71,7 +71,7 @@ export function registerOutbox(check: Check): void {
     const owner = await acquire(ledger);
     const [known, unknown] = [id(1), id(2)];
     await must(ledger.commit(owner, [], [claimOf(1, { processor: null })]));
-    const action = { what: 'cancel', atMs: T0_MS, who: 'ana', why: 'twice' } as const;
+    const action = { what: 'cancel', atMs: T0_MS, by: 'ana', why: 'twice' } as const;
     const payments = [known, unknown].map((correlationId) => ({ correlationId, amountCents: 1990 }));
     await must(ledger.cancel(action, payments));
     await must(ledger.cancel(action, payments));
@@ -87,7 +87,7 @@ export function registerOutbox(check: Check): void {
     const owner = await acquire(ledger);
     await claim(ledger, owner, 1);
     await must(ledger.commit(owner, [settlementOf(1, NO)], []));
-    const action = { what: 'send-again', atMs: T0_MS, who: 'ana', why: 'again' } as const;
+    const action = { what: 'send-again', atMs: T0_MS, by: 'ana', why: 'again' } as const;
     await must(ledger.reopen(owner, action, [{ correlationId: id(1), attempts: 1 }]));
     const again = { processor: 1, requestedAtMs: T0_MS + 900 };
     await must(ledger.commit(owner, [], [claimOf(1, again)]));

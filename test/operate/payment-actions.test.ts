@@ -4,7 +4,7 @@ import { cancelPayments, holdPayments, listActions, sendAgain } from '../../src/
 import { idOf } from '../payment-id.ts';
 import { print, withGateway } from './scripted-gateway.ts';
 
-const SAID = { who: 'ana', why: 'limits corrected', token: 'secret', json: false };
+const SAID = { by: 'ana', why: 'limits corrected', token: 'secret', json: false };
 const rejected = (number: number, attempts = 1) => ({ correlationId: idOf(number), attempts });
 const results = (...pairs: readonly (readonly [number, string])[]) => ({
   results: pairs.map(([number, result]) => ({ correlationId: idOf(number), result })),
@@ -28,7 +28,7 @@ test('sends payments again by their ids, as often as each was sent when it was l
   assert.equal(JSON.parse(asked[2]?.body ?? ''), {
     what: 'send-again',
     payments: [rejected(1, 2), rejected(2, 1)],
-    who: 'ana',
+    by: 'ana',
     why: 'limits corrected',
   });
   assert.equal(out.join('\n').split('\n'), [
@@ -97,7 +97,7 @@ test('cancels payments, and says which it cannot', async () => {
   assert.equal(JSON.parse(asked[0]?.body ?? ''), {
     what: 'cancel',
     payments: [1, 2].map((number) => ({ correlationId: idOf(number), amount: 19.9 })),
-    who: 'ana',
+    by: 'ana',
     why: 'limits corrected',
   });
   assert.equal(out.join('\n').split('\n').slice(1), [
@@ -116,7 +116,7 @@ test('holds payments, and releases them', async () => {
   assert.equal(JSON.parse(held.asked[0]?.body ?? ''), {
     what: 'hold',
     payments: [1, 2].map((number) => ({ correlationId: idOf(number) })),
-    who: 'ana',
+    by: 'ana',
     why: 'perhaps a fraud',
   });
   assert.equal(held.out.join('\n').split('\n').slice(1), [
@@ -139,7 +139,7 @@ test('lists what operators have done', async () => {
   const action = {
     at: '2025-07-15T12:34:56.000Z',
     what: 'send-again',
-    who: 'ops (ana)',
+    by: 'ops (ana)',
     why: 'fixed\u001b[2J',
   };
   const actions = [

@@ -15,8 +15,8 @@ const SHOWN: ShownProcessor = {
   removed: false,
   added: false,
   changedAt: '2025-07-15T12:34:56.000Z',
-  changedBy: 'ana',
-  reason: 'maintenance',
+  by: 'ana',
+  why: 'maintenance',
   contract: 'rinha',
   fee: { share: 0.05, fixed: 0 },
   configuredFee: { share: 0.05, fixed: 0 },
@@ -41,7 +41,7 @@ const LISTING = {
   credentialsReadAt: '2025-07-15T12:00:00.000Z',
   processors: [SHOWN, OTHER],
 };
-const PAUSE = { name: 'default', change: { paused: true, reason: 'maintenance', by: 'ana' } };
+const PAUSE = { name: 'default', change: { paused: true, by: 'ana', why: 'maintenance' } };
 
 test('lists the processors in a table', async () => {
   const { code, asked, out } = await withGateway([[200, LISTING]], (url) =>
@@ -73,13 +73,13 @@ test('pauses one, and says since when it is', async () => {
 
 test('changes limits, and says if this gateway cannot keep one', async () => {
   const limits = { ...LIMITS, callsAtOnce: 237, minAmount: 0.5 };
-  const changed = { ...SHOWN, paused: false, limits, reason: '', changedBy: '' };
+  const changed = { ...SHOWN, paused: false, limits, by: '', why: '' };
   for (const [asked, why] of [
     [237, null],
     [800, 'its open-file limit (ulimit -n) allows no more'],
     [1, 'each of its pool threads has one call at least'],
   ] as const) {
-    const change = { limits: { callsAtOnce: asked }, reason: '', by: '' };
+    const change = { limits: { callsAtOnce: asked }, by: '', why: '' };
     const { code, out } = await withGateway([[200, changed]], (url) =>
       changeProcessor({ url, token: '', json: false, name: 'default', change }, print),
     );

@@ -66,13 +66,14 @@ test('at first every processor is well', () => {
 });
 
 test('failures in a row open the breaker, of that processor alone', () => {
-  const { breakers, log, isOpen } = setUp();
+  const { breakers, sharedState, log, isOpen } = setUp();
   breakers.failed(0, 'refused');
   breakers.failed(0, 'refused');
   assert.not(isOpen());
   breakers.failed(0, 'refused');
   assert.ok(isOpen());
   assert.not(breakers.views()[1]?.open);
+  assert.is(sharedState.openedWhy(0), 'refused');
   breakers.failed(0, 'refused');
   assert.equal(log.lines, ['info breaker open']);
 });

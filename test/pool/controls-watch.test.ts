@@ -67,12 +67,12 @@ function setUp() {
     notOpened: () => metricsTable.gauge(0, 'processorsNotOpened'),
     paused: () => NAMES.map((_, processor) => !sharedState.mayGetPayments(processor)),
     control(version: number, processors: Record<string, Partial<ProcessorControl>>) {
-      const said = { isPaused: false, fee: null, changedAtMs: 5, changedBy: 'ana', reason: 'new' };
+      const said = { isPaused: false, fee: null, changedAtMs: 5, by: 'ana', why: 'new' };
       const controls = Object.entries(processors).map(([name, control]) => [name, { ...said, ...control }]);
       store.controls = { version, processors: Object.fromEntries(controls) };
     },
     change(version: number, ...paused: string[]) {
-      const control = { isPaused: true, fee: null, changedAtMs: 5, changedBy: 'ana', reason: 'maintenance' };
+      const control = { isPaused: true, fee: null, changedAtMs: 5, by: 'ana', why: 'maintenance' };
       store.controls = { version, processors: Object.fromEntries(paused.map((name) => [name, control])) };
     },
   };
@@ -91,7 +91,7 @@ test('a change holds within a second, and is logged with its author and reason',
   await clock.passSlowly(1000);
   assert.equal(paused(), [false, false]);
   assert.equal(said, [
-    ['processor paused', { processor: 'fallback', by: 'ana', reason: 'maintenance' }],
+    ['processor paused', { processor: 'fallback', by: 'ana', why: 'maintenance' }],
     ['processor resumed', { processor: 'fallback' }],
   ]);
   watch.stop();
@@ -104,7 +104,7 @@ test('a fee that an operator changes is shown to all threads, and logged', async
   await rest();
   assert.is(sharedState.terms(1)?.feePpm, 50_000);
   const fee = { feePpm: 15_000, feeFixedCents: 35 };
-  const control = { isPaused: false, fee, changedAtMs: 5, changedBy: 'ana', reason: 'contract' };
+  const control = { isPaused: false, fee, changedAtMs: 5, by: 'ana', why: 'contract' };
   store.controls = { version: 1, processors: { fallback: control } };
   await clock.passSlowly(1000);
   const { feePpm, feeFixedCents } = sharedState.terms(1) ?? {};
@@ -132,7 +132,7 @@ test('limits that an operator changes are shown to all threads, which wake, and 
     maxAmountCents: Number.MAX_SAFE_INTEGER,
   };
   assert.equal(sharedState.terms(0), configured);
-  const control = { isPaused: false, fee: null, changedAtMs: 5, changedBy: 'ana', reason: 'contract' };
+  const control = { isPaused: false, fee: null, changedAtMs: 5, by: 'ana', why: 'contract' };
   const limits = { callLimit: 20, callsPerSecond: 10, maxAmountCents: 5000 };
   store.controls = { version: 1, processors: { fallback: { ...control, limits } } };
   await clock.passSlowly(1000);
@@ -147,7 +147,7 @@ test('limits that an operator changes are shown to all threads, which wake, and 
   store.controls = { version: 4, processors: { fallback: { ...control, limits: {} } } };
   await clock.passSlowly(1000);
   assert.equal(sharedState.terms(1), configured);
-  const by = { processor: 'fallback', by: 'ana', reason: 'contract' };
+  const by = { processor: 'fallback', by: 'ana', why: 'contract' };
   assert.equal(said, [
     ['the limits have changed', { ...by, ...limits }],
     ['the limits have changed', { ...by, callLimit: 900 }],

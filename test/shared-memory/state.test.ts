@@ -11,8 +11,8 @@ function twoViews(shape = SHAPE): [SharedState, SharedState] {
   return [new SharedState(buffer, shape), new SharedState(buffer, shape)];
 }
 
-test('has the documented size: 8 words, 24 per processor, 2 per call cell, 1 per thread', () => {
-  assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 24 * 2 + 2 * 2 * 3 + 3));
+test('has the documented size: 8 words, 40 per processor, 2 per call cell, 1 per thread', () => {
+  assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 40 * 2 + 2 * 2 * 3 + 3));
   assert.throws(() => new SharedState(SharedState.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
 });
 
@@ -119,11 +119,24 @@ test('of two threads that move a breaker only the first one succeeds', () => {
   assert.not(other.breakerOpen(1));
   assert.ok(other.moveBreaker(0, 'open', 'half-open', 3000));
   assert.ok(one.breakerOpen(0), 'only probes go to one that is half-open');
-  assert.is(other.breakerAtMs(0), 1000, 'since it opened');
+  assert.equal([other.openedAtMs(0), other.closedAtMs(0)], [1000, 0]);
   assert.not(one.moveBreaker(0, 'open', 'closed', 4000));
   assert.ok(one.moveBreaker(0, 'half-open', 'closed', 5000));
   assert.not(other.breakerOpen(0));
-  assert.is(other.breakerAtMs(0), 5000);
+  assert.equal([other.openedAtMs(0), other.closedAtMs(0)], [1000, 5000]);
+});
+
+test('why a breaker opened is a text of at most 128 bytes, in whole characters', () => {
+  const [one, other] = twoViews();
+  assert.is(other.openedWhy(0), '');
+  one.setOpenedWhy(0, 'connection refused, não');
+  assert.is(other.openedWhy(0), 'connection refused, não');
+  one.setOpenedWhy(0, 'timeout');
+  assert.equal([other.openedWhy(0), other.openedWhy(1)], ['timeout', '']);
+  one.setOpenedWhy(0, `${'a'.repeat(127)}ã`);
+  assert.is(other.openedWhy(0), 'a'.repeat(127));
+  one.setOpenedWhy(1, 'b'.repeat(200));
+  assert.equal([other.openedWhy(0), other.openedWhy(1)], ['a'.repeat(127), 'b'.repeat(128)]);
 });
 
 test('failures and probes are counted by processor over all threads, and reset', () => {

@@ -113,19 +113,19 @@ export class Operator {
   }
 
   async #hold(correlationId: string): Promise<void> {
-    const action = { what: 'hold', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
+    const action = { what: 'hold', atMs: this.#timeline.nowMs, by: 'operator', why: 'plan' } as const;
     const [reply] = await must(hold(this.#ledger, action, [{ correlationId }]));
     this.#audit.held(correlationId, reply);
   }
 
   async #release(correlationId: string): Promise<void> {
-    const action = { what: 'release', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
+    const action = { what: 'release', atMs: this.#timeline.nowMs, by: 'operator', why: 'plan' } as const;
     this.#audit.releasing(correlationId);
     await must(release(this.#ledger, 'operator', action, [{ correlationId }]));
   }
 
   async #cancel({ correlationId, amountCents }: Cancel): Promise<void> {
-    const action = { what: 'cancel', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
+    const action = { what: 'cancel', atMs: this.#timeline.nowMs, by: 'operator', why: 'plan' } as const;
     const [reply] = await must(cancel(this.#ledger, action, [{ correlationId, amountCents }]));
     this.#audit.cancelled(correlationId, reply);
   }
@@ -136,7 +136,7 @@ export class Operator {
       const found = await must(this.#ledger.find(correlationId));
       payments.push({ correlationId, attempts: found?.attempts ?? 1 });
     }
-    const action = { what: 'send-again', atMs: this.#timeline.nowMs, who: 'operator', why: 'plan' } as const;
+    const action = { what: 'send-again', atMs: this.#timeline.nowMs, by: 'operator', why: 'plan' } as const;
     this.#audit.reopened(payments, await must(sendAgain(this.#ledger, 'operator', action, payments)));
   }
 
@@ -160,8 +160,8 @@ export class Operator {
       fee: this.#fees[processor] ?? null,
       limits: this.#limits[processor] ?? {},
       changedAtMs: this.#timeline.nowMs,
-      changedBy: 'operator',
-      reason: 'plan',
+      by: 'operator',
+      why: 'plan',
     });
     return Object.fromEntries(this.#pauses.map((count, index) => [nameOf(index), controlOf(count, index)]));
   }

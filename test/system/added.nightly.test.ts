@@ -69,7 +69,7 @@ for (const ledger of ledgers('redis')) {
         const count = async () => (await third.summary()).count;
         const operate = async () => {
           await load.reached(100);
-          assert.is(await change(one, 'POST', '/processors', { ...definition, reason: 'cheaper' }), 201);
+          assert.is(await change(one, 'POST', '/processors', { ...definition, why: 'cheaper' }), 201);
           assert.is(await change(other, 'POST', '/processors', definition), 200);
           await until('it gets payments', SETTLE_MS, async () => (await count()) > 200);
           assert.is(await change(other, 'PATCH', '/processors/third', { removed: true }), 200);

@@ -31,7 +31,7 @@ async function statusAt(gateway: Gateway): Promise<unknown> {
 
 async function act(gateway: Gateway, what: 'hold' | 'release'): Promise<unknown> {
   const payments = [{ correlationId: HELD }];
-  const order = { what, payments, who: 'ana', why: 'perhaps a fraud' };
+  const order = { what, payments, by: 'ana', why: 'perhaps a fraud' };
   return ((await ask(gateway, 'POST', '/actions', order)) as { results: unknown[] }).results[0];
 }
 

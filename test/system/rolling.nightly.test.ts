@@ -87,7 +87,7 @@ for (const ledger of ledgers('redis')) {
           await load.reached(100);
           await roll([...two, { name: 'third', url: third.url, share: 0.01 }]);
           await until('it gets payments', SETTLE_MS, async () => (await third.summary()).count > 100);
-          await json(one, '/processors/third', { paused: true, reason: 'it is to be removed' });
+          await json(one, '/processors/third', { paused: true, why: 'it is to be removed' });
           await until('it is drained', SETTLE_MS, async () => {
             const { processors } = (await json(other, '/processors')) as {
               processors: { name: string; paused: boolean; open: number }[];

@@ -152,7 +152,7 @@ async function sendRejectedAgain(client: Client, url: string): Promise<void> {
     const body = JSON.stringify({
       what: 'send-again',
       payments: payments.slice(start, start + 100),
-      who: 'ops',
+      by: 'ops',
       why: 'a test',
     });
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' };

@@ -134,7 +134,7 @@ test('a failed event is posted again, and those of its payment wait for it', asy
   const no = { status: 'rejected', reason: 'no', outcome: 'rejected' } as const;
   await must(scene.ledger.commit(owner, [settlementOf(1, no), settlementOf(2)], []));
   const again = { correlationId: id(1), attempts: 1 };
-  await must(scene.ledger.reopen(owner, { what: 'send-again', atMs: 1, who: 'a', why: 'b' }, [again]));
+  await must(scene.ledger.reopen(owner, { what: 'send-again', atMs: 1, by: 'a', why: 'b' }, [again]));
   await must(scene.ledger.commit(owner, [], [claimOf(1, { requestedAtMs: claimOf(1).requestedAtMs + 9 })]));
   const settled = settlementOf(1, { requestedAtMs: claimOf(1).requestedAtMs + 9 });
   await must(scene.ledger.commit(owner, [settled], []));

@@ -3,11 +3,17 @@ import { byId, write } from './element.js';
 /** @typedef {(reason: string, close: () => void) => Promise<string>} Send closes the dialog once it is done, or answers why it is not */
 
 /**
- * Asks for a confirmation and a reason.
- *
- * @param {{ readonly title: string, readonly effect: string, readonly button: string, readonly send: Send }} question
+ * @typedef {object} Question
+ * @property {string} title
+ * @property {string} effect
+ * @property {string} button
+ * @property {readonly Node[]} [fields] what it asks besides the reason
+ * @property {boolean} [isReasonRequired]
+ * @property {Send} send
  */
-export function confirmWithReason({ title, effect, button, send }) {
+
+/** Asks for a confirmation and a reason. @param {Question} question */
+export function confirmWithReason({ title, effect, button, fields = [], isReasonRequired = false, send }) {
   const dialog = byId('control', HTMLDialogElement);
   const confirm = byId('control-confirm', HTMLButtonElement);
   const reason = byId('control-reason', HTMLInputElement);
@@ -15,7 +21,9 @@ export function confirmWithReason({ title, effect, button, send }) {
   write(byId('control-effect'), effect);
   write(byId('control-refusal'), '');
   write(confirm, button);
+  byId('control-fields').replaceChildren(...fields);
   reason.value = '';
+  reason.required = isReasonRequired;
   byId('control-form').onsubmit = async (event) => {
     event.preventDefault();
     confirm.disabled = true;

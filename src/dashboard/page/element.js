@@ -108,7 +108,13 @@ export function refresh(place, next) {
   const now = place.querySelector('table');
   const [cells, texts] = [now, next].map((node) => Array.from(node?.querySelectorAll('th, td') ?? []));
   if (now === null || cells?.length !== texts?.length) place.replaceChildren(next);
-  else for (const [at, cell] of (cells ?? []).entries()) write(cell, texts?.[at]?.textContent ?? '');
+  else {
+    for (const [at, cell] of (cells ?? []).entries()) {
+      const text = texts?.[at];
+      if (text !== undefined && cell.textContent !== text.textContent)
+        cell.replaceChildren(...text.childNodes);
+    }
+  }
   fit(place);
 }
 

@@ -1,39 +1,29 @@
-import { offerAddition } from './add-processor.js';
-import { pauseButton, removeButton } from './control.js';
+import { additionButton } from './add-processor.js';
 import { byId, element, refresh, table, write } from './element.js';
 import { term } from './help.js';
+import { accented, card, STATES } from './processor-card.js';
 import {
   ago,
-  amountsText,
   count,
+  days,
   duration,
   feeCents,
   feeText,
+  inCurrency,
+  moment,
   money,
   NONE,
   percent,
   rate,
+  size,
+  sumText,
   timeOfDay,
 } from './text.js';
 
-/** @import { Frame, Hello, ProcessorFigures, Quantiles } from '../frame.ts' */
-/** @import { Limits } from '../../core/terms.ts' */
+/** @import { BooksFigures, Frame, Hello, ProcessorFigures, Quantiles } from '../frame.ts' */
 /** @import { RoutingReason } from '../../shared-memory/routing-reason.ts' */
 
 const CHANGES_SHOWN = 8;
-const LIMITS = ['Calls at once', 'Calls a second', 'Amounts'];
-
-/** The state of a processor in one word, with its colour. */
-const STATES = /** @type {const} */ ({
-  healthy: { word: 'Healthy', tone: 'good' },
-  slow: { word: 'Slow', tone: 'warn' },
-  failing: { word: 'Failing', tone: 'bad' },
-  unfit: { word: 'Unfit', tone: 'bad' },
-  resting: { word: 'Resting', tone: 'warn' },
-  paused: { word: 'Paused', tone: 'quiet' },
-  removed: { word: 'Removed', tone: 'quiet' },
-  idle: { word: 'Idle', tone: 'quiet' },
-});
 
 /** Shown while no payment can be sent to any processor, even if this one is healthy. */
 const BLOCKED = 'Gets no payments: this instance cannot claim any.';
@@ -81,12 +71,13 @@ export class Figures {
       this.#tile('Backlog', term('Backlog')),
       this.#tile('Accept time', term('Accept time'), ' ', term('p50')),
       this.#tile('Settlement time', term('Settlement time'), ' ', term('p50')),
-      this.#tile('Money settled', this.#inCurrency('Money settled')),
-      this.#tile('Fees paid', this.#inCurrency('Fees paid')),
+      this.#tile('Money settled', inCurrency('Money settled')),
+      this.#tile('Fees paid', inCurrency('Fees paid')),
+      this.#tile('Books', term('Books')),
     );
     this.#cards = hello.processors.map((processor, index) => card(processor, index, hello.operates));
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
-    if (hello.operates) offerAddition();
+    if (hello.operates) byId('processors').after(additionButton());
     const owner = term('Owner', 'owner');
     const lease = term('Lease', 'lease');
     byId('workers-note').replaceChildren(
@@ -97,17 +88,6 @@ export class Figures {
       '.',
     );
     byId('changes').replaceChildren(element('li', 'about', 'No changes since this page was opened.'));
-  }
-
-  /** A label of amounts with the name of their currency, if it is known. @param {string} label */
-  #inCurrency(label) {
-    const { currency } = this.#hello;
-    return currency === '' ? label : `${label} (${currency})`;
-  }
-
-  /** @param {bigint} amountCents in a sentence */
-  #money(amountCents) {
-    return `${this.#hello.currency} ${money(amountCents)}`.trim();
   }
 
   /** @param {string} name @param {...(string | Node)} label */
@@ -127,6 +107,7 @@ export class Figures {
   /** Shows a frame, and returns what a screen reader should announce. @param {Frame} frame */
   show(frame) {
     this.#showNow(frame);
+    this.#showCredentials(frame);
     const changes = frame.processors.flatMap((figures, index) => this.#showProcessor(index, figures, frame));
     this.#showMoney(frame);
     this.#showWorkers(frame);
@@ -137,7 +118,10 @@ export class Figures {
   #showNow({ instance, deployment }) {
     const { accept, settlement } = instance;
     this.#tell('Accepted', rate(instance.acceptedPerS), 'payments per second');
-    this.#tell('Settled', rate(instance.settledPerS), 'payments per second');
+    const { settledPerS, workers } = deployment;
+    const isAlone = workers.every(({ instanceId }) => instanceId === this.#hello.instanceId);
+    const together = isAlone || settledPerS === null ? '' : `; ${rate(settledPerS)} by all instances`;
+    this.#tell('Settled', rate(instance.settledPerS), `payments per second${together}`);
     const age = instance.backlog > 0 ? `oldest ${duration(instance.backlogAgeMs)}` : 'no payments waiting';
     this.#tell('Backlog', count(instance.backlog), age);
     this.#tell('Accept time', duration(accept?.p50Ms ?? null), p99Text(accept, 'accepted'));
@@ -155,6 +139,20 @@ export class Figures {
         ? 'nothing settled yet'
         : `${percent(Math.round(Number((feesCents * 10_000n) / withFees)) * 100)} of the money settled`;
     this.#tell('Fees paid', isKnown ? money(feesCents) : NONE, share);
+    this.#tell('Books', ...booksTexts(deployment.books));
+  }
+
+  /** @param {Frame} frame */
+  #showCredentials({ instance: { credentials }, atMs }) {
+    const place = byId('credentials');
+    if (credentials === null) return write(place, '');
+    const read = `The credentials of the processors were last read ${moment(atMs - credentials.readAgeMs)}.`;
+    write(
+      place,
+      credentials.outdated
+        ? `${read} Their files have changed since then, and cannot be put in force.`
+        : read,
+    );
   }
 
   /** @param {string} name @param {string} value @param {string} note */
@@ -186,11 +184,14 @@ export class Figures {
   }
 
   /** @param {number} index @param {ProcessorFigures} figures @param {Frame} frame @returns {string[]} */
-  #showProcessor(index, figures, { instance, processors, atMs }) {
+  #showProcessor(index, figures, frame) {
+    const { instance, processors, atMs } = frame;
     const { name = '' } = this.#hello.processors[index] ?? {};
     const state = this.#stateOf(figures, instance.canClaim);
     const allFail = processors.every(({ breakerOpen, paused, removed }) => breakerOpen || paused || removed);
     const sentence = this.#sentence(figures.reason);
+    this.#cards[index]?.showCircuit(figures, atMs);
+    this.#cards[index]?.showChange(frame);
     if (state === 'removed') this.#cards[index]?.show(figures, state, REMOVED);
     else if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
     else if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
@@ -287,7 +288,7 @@ export class Figures {
     const saved =
       payments === 0
         ? 'No payment has been settled yet.'
-        : `Routing has saved ${this.#money(dearest - feesCents)} in fees, compared with sending everything to ${dearestName}.`;
+        : `Routing has saved ${sumText(dearest - feesCents)} in fees, compared with sending everything to ${dearestName}.`;
     const late =
       unavailable === null ? '' : ` These figures are old: the ledger does not answer (${unavailable}).`;
     const waiting = stranded.map(
@@ -303,18 +304,28 @@ export class Figures {
     const heads = ['', ...processors.map(({ name }) => name), ...retired, 'Total'];
     const rows = [
       ['Payments', ...totals.map((total) => count(total.count)), count(payments)],
-      [this.#inCurrency('Settled'), ...amounts.map(money), money(amountCents)],
+      [inCurrency('Settled'), ...amounts.map(money), money(amountCents)],
       ['Fee now', ...figures.map(({ fee }) => feeText(fee)), ...unknown, ''],
-      [this.#inCurrency('Fees paid'), ...fees.map(money), money(feesCents)],
+      [inCurrency('Fees paid'), ...fees.map(money), money(feesCents)],
       ['If all had gone here, at the fee now', ...everythingAt.map(money), ...unknown, ''],
     ];
     refresh(byId('money'), table('Money settled and fees, by processor', heads, rows));
   }
 
+  /** An instance, with a link to its own dashboard if its address is known. @param {string} id */
+  #instance(id) {
+    const { instanceId, instanceUrl } = this.#hello;
+    if (id === instanceId) return `${id} (this one)`;
+    if (instanceUrl === '') return id;
+    const link = element('a', '', id);
+    link.href = `${instanceUrl.replaceAll('{instance}', encodeURIComponent(id))}/dashboard`;
+    return link;
+  }
+
   /** @param {Frame} frame */
   #showWorkers({ deployment }) {
     const rows = deployment.workers.map(({ instanceId, name, owner, leaseLeftMs }) => [
-      instanceId === this.#hello.instanceId ? `${instanceId} (this one)` : instanceId,
+      this.#instance(instanceId),
       name,
       String(owner),
       leaseLeftMs > 0 ? `${duration(leaseLeftMs)} left` : 'expired',
@@ -330,63 +341,14 @@ export class Figures {
   }
 }
 
-/** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index @param {boolean} operates */
-function card({ name, contract, terms: configured }, index, operates) {
-  const badge = element('span', 'badge', NONE);
-  const big = element('strong', 'rate', NONE);
-  const sentence = element('p', 'reason', '');
-  const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'In doubt', ...LIMITS];
-  const values = facts.map(() => element('dd', '', NONE));
-  const list = element(
-    'dl',
-    '',
-    ...facts.map((fact, at) => element('div', '', element('dt', '', term(fact)), values[at] ?? '')),
-  );
-  const title = accented('h3', index, name);
-  const terms = element('small', '', `${contract}, fee ${feeText(configured)}`);
-  title.append(terms);
-  const node = element('article', 'card', element('header', '', title, badge));
-  node.append(element('p', 'big', big, element('span', '', 'settled per second')), sentence, list);
-  node.style.setProperty('--accent', `var(--accent-${index % 8})`);
-  const [pause, remove] = [pauseButton(name), removeButton(name)];
-  if (operates) node.append(pause.button, remove.button);
-
-  /** @param {ProcessorFigures} figures @param {keyof typeof STATES} state @param {string} reason */
-  const show = (figures, state, reason) => {
-    const { reported } = figures;
-    badge.dataset['tone'] = STATES[state].tone;
-    write(badge, STATES[state].word);
-    pause.show(figures.paused);
-    remove.show(figures.removed);
-    write(terms, `${contract}, fee ${feeText(figures.fee)}`);
-    write(big, rate(figures.settledPerS));
-    write(sentence, reason);
-    const texts = [
-      duration(figures.observedMs),
-      duration(reported?.minResponseTimeMs ?? null),
-      reported === null
-        ? 'none yet'
-        : `${reported.failing ? 'failing' : 'healthy'}, ${ago(reported.ageMs)} ago`,
-      count(figures.callsInFlight),
-      duration(figures.oldestCallAgeMs),
-      count(figures.inDoubt),
-      ...limitTexts(figures.limits, configured),
-    ];
-    for (const [at, text] of texts.entries()) write(/** @type {Node} */ (values[at]), text);
-  };
-  return { node, show };
-}
-
-/** What holds, and in parentheses what is configured if that differs. @param {Limits} limits @param {Limits} configured */
-function limitTexts(limits, configured) {
-  /** @param {Limits} of */
-  const texts = (of) => [
-    count(of.callLimit),
-    of.callsPerSecond === null ? 'no limit' : count(of.callsPerSecond),
-    amountsText(of),
-  ];
-  const before = texts(configured);
-  return texts(limits).map((text, at) => (text === before[at] ? text : `${text} (${before[at]})`));
+/** How much longer the books have room, or how full they are. @param {BooksFigures | null} books @returns {[value: string, note: string]} */
+function booksTexts(books) {
+  if (books === null) return [NONE, 'not measured yet'];
+  const { usedBytes, limitBytes, fullInMs } = books;
+  if (limitBytes === null) return [size(usedBytes), 'used, and nothing limits them'];
+  const share = `${percent(Math.round((100 * usedBytes) / limitBytes) * 10_000)}`;
+  const used = `of ${size(limitBytes)} used`;
+  return fullInMs === null ? [share, used] : [days(fullInMs), `until they are full; ${share} ${used}`];
 }
 
 /** What the payments of a processor have cost. @param {Frame['deployment']['totals'][number]} totals */
@@ -403,11 +365,4 @@ function paidFor({ fees }) {
 /** @param {Quantiles | null} times @param {string} done */
 function p99Text(times, done) {
   return times === null ? `none ${done} in the last 10 s` : `p99 ${duration(times.p99Ms)}`;
-}
-
-/** @template {keyof HTMLElementTagNameMap} Tag @param {Tag} tag @param {number} index @param {string} text */
-function accented(tag, index, text) {
-  const made = element(tag, 'accented', text);
-  made.style.setProperty('--accent', `var(--accent-${index % 8})`);
-  return made;
 }

@@ -35,7 +35,9 @@ export function startHelp() {
   });
   byId('terms').replaceChildren(...entries);
   byId('help-button').onclick = () => open(null);
-  const tip = byId('tip');
+  const tip = element('p');
+  Object.assign(tip, { id: 'tip', role: 'tooltip', hidden: true });
+  byId('main').append(tip);
   tip.onpointerenter = () => clearTimeout(lingering);
   tip.onpointerleave = hideSoon;
   addEventListener('keydown', ({ key }) => {

@@ -1,13 +1,12 @@
 import { Charts } from './charts.js';
 import { Conditions } from './conditions.js';
 import { Connection } from './connection.js';
-import { byId, fitTables, write } from './element.js';
+import { byId, write } from './element.js';
 import { Figures } from './figures.js';
-import { startHelp } from './help.js';
 import { History } from './history.js';
 import { Lab } from './lab.js';
+import { startShell } from './shell.js';
 import { ago, timeOfDay } from './text.js';
-import { startTheme } from './theme.js';
 
 /** @import { Frame, Hello } from '../frame.ts' */
 
@@ -35,11 +34,9 @@ class Dashboard {
   #isPaused = false;
 
   start() {
-    startTheme(() => this.#charts?.recolor());
-    startHelp();
+    startShell(() => this.#charts?.recolor());
     byId('pause').onclick = () => this.#pause(!this.#isPaused);
     byId('retry').onclick = () => this.#connection.open();
-    addEventListener('resize', fitTables);
     addEventListener('online', () => this.#connection.open());
     setInterval(() => this.#showLink(), HEARTBEAT_MS);
     this.#connection.open();
@@ -95,7 +92,7 @@ class Dashboard {
   #showLink() {
     const isLost = this.#nextTryAtMs !== null;
     byId('banner').hidden = !isLost;
-    byId('figures').classList.toggle('stale', isLost);
+    byId('main').classList.toggle('stale', isLost);
     badge('health', this.#health());
     badge('link', this.#link());
     if (this.#nextTryAtMs === null) return;

@@ -68,6 +68,7 @@ export function confirmAction(what, payments, done) {
     title: `${doing}?`,
     effect: EFFECTS[what],
     button: doing,
+    isReasonRequired: true,
     send: async (why, close) => {
       const outcome = await carryOut(what, payments, why);
       if (typeof outcome === 'string') return outcome;

@@ -20,7 +20,7 @@ import { ask } from './operator-api.js';
 
 /** @typedef {{ readonly processor: string, readonly requestedAt: string, readonly why: string, readonly outcome: string }} Attempt */
 /** @typedef {{ readonly payments: readonly Payment[], readonly next: string | null, readonly instance: { readonly name: string, readonly waiting: number } }} Page */
-/** @typedef {{ readonly at: string, readonly what: string, readonly who: string, readonly why: string, readonly payments: readonly string[] }} LoggedAction */
+/** @typedef {{ readonly at: string, readonly what: string, readonly by: string, readonly why: string, readonly payments: readonly string[] }} LoggedAction */
 
 /** @param {URLSearchParams} query @returns {Promise<Answer<Page>>} */
 export function findPayments(query) {
@@ -44,5 +44,5 @@ export function findActions() {
  * @returns {Promise<Answer<{ readonly results: readonly { readonly correlationId: string, readonly result: string }[] }>>}
  */
 export function act(what, payments, why) {
-  return ask('actions', { method: 'POST', body: JSON.stringify({ what, payments, who: 'dashboard', why }) });
+  return ask('actions', { method: 'POST', body: JSON.stringify({ what, payments, by: 'dashboard', why }) });
 }

@@ -2,7 +2,7 @@ import { byId, element, fitTables, table, write } from './element.js';
 import { showFailure } from './operator-api.js';
 import { confirmAction } from './payment-action.js';
 import { findPayments } from './payment-api.js';
-import { count, decimal, NONE } from './text.js';
+import { count, decimal, inCurrency, NONE } from './text.js';
 
 /** @import { Outcome } from './payment-action.js' */
 /** @import { Payment } from './payment-api.js' */
@@ -45,7 +45,7 @@ export async function showReasons(done) {
     return;
   }
   const rows = groups.slice(0, GROUPS_SHOWN).map((group) => groupRow(group, done));
-  const heads = ['Reason', 'Processor', 'Payments', 'Amount', 'Action'];
+  const heads = ['Reason', 'Processor', 'Payments', inCurrency('Amount'), 'Action'];
   place.replaceChildren(
     table('Rejected payments by reason', heads, rows, ['wide', '', 'number', 'number', '']),
   );

@@ -2,7 +2,7 @@ import { byId, element, fitTables, table, write } from './element.js';
 import { showFailure } from './operator-api.js';
 import { findPayments } from './payment-api.js';
 import { badgeOf } from './payment-story.js';
-import { count, decimal, moment, NONE } from './text.js';
+import { count, decimal, inCurrency, moment, NONE } from './text.js';
 
 /** @import { Payment } from './payment-api.js' */
 
@@ -104,7 +104,7 @@ export class Search {
       return;
     }
     const rows = this.#found.map((payment) => this.#row(payment));
-    const heads = ['Payment', 'Status', 'Amount', 'Accepted', 'Processor', 'Tries', 'Reason'];
+    const heads = ['Payment', 'Status', inCurrency('Amount'), 'Accepted', 'Processor', 'Tries', 'Reason'];
     byId('results').replaceChildren(table('Payments found', heads, rows, CLASSES));
     fitTables();
   }

@@ -1,7 +1,7 @@
 import { byId, element, write } from './element.js';
 import { confirmAction } from './payment-action.js';
 import { findPayment } from './payment-api.js';
-import { count, decimal, moment, NONE } from './text.js';
+import { count, decimal, inCurrency, moment, NONE } from './text.js';
 
 /** @import { Action, Outcome } from './payment-action.js' */
 /** @import { Payment } from './payment-api.js' */
@@ -64,7 +64,7 @@ function facts(payment) {
   /** @type {[string, Node | string][]} */
   const rows = [
     ['Status', badgeOf(payment)],
-    ['Amount', amount === undefined ? NONE : decimal(amount)],
+    [inCurrency('Amount'), amount === undefined ? NONE : decimal(amount)],
     ['Accepted', moment(acceptedAt)],
     ['Processor', processor ?? NONE],
     ['Tries', count(tries)],

@@ -1,11 +1,12 @@
 import { byId, element, fitTables, table, write } from './element.js';
+import { term } from './help.js';
 import { showFailure } from './operator-api.js';
 import { findActions } from './payment-api.js';
 import { showReasons } from './payment-reasons.js';
 import { Search } from './payment-search.js';
 import { openStory } from './payment-story.js';
+import { startShell } from './shell.js';
 import { count, moment } from './text.js';
-import { startTheme } from './theme.js';
 
 /** @import { Outcome } from './payment-action.js' */
 /** @import { LoggedAction } from './payment-api.js' */
@@ -18,13 +19,29 @@ const WORDS = new Map([
   ['release', 'Released'],
 ]);
 
+const WORDS_NOTE = [
+  'Open payments are ',
+  term('Accepted', 'accepted'),
+  ', ',
+  term('Held', 'held'),
+  ' or ',
+  term('Dispatched', 'dispatched'),
+  '. The others are ',
+  term('Settled', 'settled'),
+  ', ',
+  term('Rejected', 'rejected'),
+  ' or ',
+  term('Cancelled', 'cancelled'),
+  '.',
+];
+
 /** The page of payments: everything is read when it is opened, and again after each action. */
 class Payments {
   #search = new Search((id) => void openStory(id, this.#done));
 
   start() {
-    startTheme(() => {});
-    addEventListener('resize', fitTables);
+    startShell();
+    byId('words').replaceChildren(...WORDS_NOTE);
     const form = byId('look-up', HTMLFormElement);
     form.onsubmit = (event) => {
       event.preventDefault();
@@ -58,11 +75,11 @@ async function showActions(done) {
   const actions = answer.value.actions.slice(0, ACTIONS_SHOWN);
   if (actions.length === 0)
     return place.replaceChildren(element('p', 'empty', 'Nothing has been done to payments yet.'));
-  const rows = actions.map(({ at, what, who, why, payments }) => [
+  const rows = actions.map(({ at, what, by, why, payments }) => [
     moment(at),
     WORDS.get(what) ?? what,
     paymentsOf(payments, done),
-    who,
+    by,
     why,
   ]);
   place.replaceChildren(

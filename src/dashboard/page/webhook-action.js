@@ -1,5 +1,5 @@
 import { confirmWithReason } from './confirm-dialog.js';
-import { byId } from './element.js';
+import { element } from './element.js';
 import { changeWebhook } from './webhook-api.js';
 
 /** @import { Webhook } from './webhook-api.js' */
@@ -15,7 +15,7 @@ const REPLAY =
 export function confirmEnabling({ name, state }, done) {
   const isDisabled = state === 'disabled';
   const doing = isDisabled ? `Enable ${name}` : `Try ${name} again`;
-  askFirst(doing, isDisabled ? ENABLE : TRY, false, (reason, close) =>
+  askFirst(doing, isDisabled ? ENABLE : TRY, [], (reason, close) =>
     send(name, { enabled: true }, reason, close, () =>
       done(isDisabled ? `${name} is enabled.` : `${name} is tried again.`),
     ),
@@ -24,21 +24,21 @@ export function confirmEnabling({ name, state }, done) {
 
 /** Has an endpoint get events once more. @param {Webhook} webhook @param {(text: string) => void} done */
 export function confirmReplay({ name, state }, done) {
-  const from = byId('replay-from', HTMLInputElement);
+  const from = element('input');
+  Object.assign(from, { id: 'replay-from', type: 'datetime-local', step: '1', required: true });
   const then = state === 'disabled' ? ' It is disabled: it gets them once it is enabled.' : '';
   from.value = localText(Date.now() - HOUR_MS);
-  askFirst(`Replay events to ${name}`, `${REPLAY}${then}`, true, (reason, close) => {
+  const fields = [element('label', '', 'From ', from)];
+  askFirst(`Replay events to ${name}`, `${REPLAY}${then}`, fields, (reason, close) => {
     const replayFrom = new Date(from.value).toISOString();
     const text = `${name} gets all events from ${from.value.replace('T', ' ')} on again.${then}`;
     return send(name, { replayFrom }, reason, close, () => done(text));
   });
 }
 
-/** @param {string} doing @param {string} effect @param {boolean} asksForTime @param {import('./confirm-dialog.js').Send} send */
-function askFirst(doing, effect, asksForTime, send) {
-  byId('replay-label').hidden = !asksForTime;
-  byId('replay-from', HTMLInputElement).required = asksForTime;
-  confirmWithReason({ title: `${doing}?`, effect, button: doing, send });
+/** @param {string} doing @param {string} effect @param {readonly Node[]} fields @param {import('./confirm-dialog.js').Send} send */
+function askFirst(doing, effect, fields, send) {
+  confirmWithReason({ title: `${doing}?`, effect, button: doing, fields, send });
 }
 
 /** @param {string} name @param {object} change @param {string} reason @param {() => void} close @param {() => void} done */

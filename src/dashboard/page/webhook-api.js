@@ -27,6 +27,6 @@ export function findWebhooks() {
 
 /** @param {string} name @param {object} change @param {string} reason @returns {Promise<Answer<Webhook>>} */
 export function changeWebhook(name, change, reason) {
-  const body = JSON.stringify({ ...change, by: 'dashboard', reason });
+  const body = JSON.stringify({ ...change, by: 'dashboard', why: reason });
   return ask(`webhooks/${name}`, { method: 'PATCH', body });
 }

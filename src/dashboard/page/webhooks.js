@@ -1,6 +1,7 @@
 import { byId, element, write } from './element.js';
+import { term } from './help.js';
 import { showFailure } from './operator-api.js';
-import { startTheme } from './theme.js';
+import { startShell } from './shell.js';
 import { findWebhooks } from './webhook-api.js';
 import { WebhookCard } from './webhook-card.js';
 
@@ -12,13 +13,24 @@ const EXAMPLE = `webhooks:
     url: https://shop.example/hooks/payments
     secrets: [SHOP_WEBHOOK_SECRET]`;
 
+const WORDS_NOTE = [
+  'One instance at a time posts the ',
+  term('Event', 'events'),
+  ' of an endpoint. It is ',
+  term('Disabled', 'disabled'),
+  ' after a day of failures. A ',
+  term('Replay', 'replay'),
+  ' posts what it may have missed.',
+];
+
 /** The page of webhooks. It is read every few seconds while it is looked at. */
 class Webhooks {
   /** @type {Map<string, WebhookCard>} */
   #cards = new Map();
 
   start() {
-    startTheme(() => {});
+    startShell();
+    byId('words').replaceChildren(...WORDS_NOTE);
     document.addEventListener('visibilitychange', () => void this.#look());
     setInterval(() => void this.#look(), LOOK_EVERY_MS);
     void this.#look();
