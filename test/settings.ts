@@ -1,8 +1,16 @@
 import { type Config, readConfig } from '../src/config/config.ts';
+import type { Environment } from '../src/core/environment.ts';
+
+/** What these settings mean. Throws what is wrong with them. */
+export function configOf(environment: Environment): Config {
+  const reading = readConfig(environment, 'host');
+  if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
+  return reading.config;
+}
 
 /** The settings of a gateway whose files are in `directory`, with nothing else of this machine in them. */
 export function configIn(directory: string, environment: Record<string, string> = {}): Config {
-  const reading = readConfig({
+  return configOf({
     INSTANCE_ID: 'gateway-1',
     JOURNAL_DIR: directory,
     LEDGER_URL: `lmdb:${directory}/ledger`,
@@ -14,6 +22,4 @@ export function configIn(directory: string, environment: Record<string, string> 
     WARM_UP_PAYMENTS: '0',
     ...environment,
   });
-  if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
-  return reading.config;
 }

@@ -1,17 +1,21 @@
 // An endpoint of webhooks: verifies each message, prints what it says, and answers 204 once it has noted it.
 
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer } from 'node:https';
 import { text } from 'node:stream/consumers';
 // In a project of yours: from '@dinossauro/client'.
 import { verifyWebhook, WebhookError } from '../../client/src/index.ts';
 
-const PORT = 8080;
-const secret = readFileSync(process.env['SHOP_WEBHOOK_SECRET_FILE'] ?? '', 'utf8').trim();
+const PORT = 8443;
+const secret = process.env['SHOP_WEBHOOK_SECRET'] ?? '';
+const certificate = {
+  key: readFileSync('certificate/shop.key'),
+  cert: readFileSync('certificate/shop.crt'),
+};
 /** A shop of yours keeps them in its database. */
 const noted = new Set<string>();
 
-createServer(async (request, response) => {
+createServer(certificate, async (request, response) => {
   try {
     const event = await verifyWebhook({ body: await text(request), headers: request.headers }, secret);
     const isNew = !noted.has(event.id);
@@ -24,4 +28,4 @@ createServer(async (request, response) => {
     console.log(`refused: ${error.message}`);
     response.writeHead(400).end();
   }
-}).listen(PORT, '127.0.0.1', () => console.log(`the shop listens on ${PORT}`));
+}).listen(PORT, () => console.log(`the shop listens on ${PORT}`));

@@ -4,7 +4,7 @@ import { type LedgerEntry, ok, type Reply } from '../ledger/ledger.ts';
 import { Inquiry, type InquiryParts } from './inquiry.ts';
 import { type FoundForCertain, judge } from './judgement.ts';
 import { compared, narrow, piecesOf, type Suspicion } from './narrowing.ts';
-import type { Lost, OurBooks } from './our-books.ts';
+import type { OurBooks, ReadFailure } from './our-books.ts';
 import type { Compared, Period } from './period.ts';
 import type { AuditProgress } from './progress.ts';
 import {
@@ -69,7 +69,7 @@ export class Audit {
   }
 
   /** Call once. There is no report if the ledger does not answer, or if it knows no totals between such bounds. */
-  async run(request: AuditRequest): Promise<Reply<AuditReport> | Lost> {
+  async run(request: AuditRequest): Promise<Reply<AuditReport> | ReadFailure> {
     const { fromMs, toMs, every, differenceLimit } = request;
     const { clock, ours, settlesWithinMs } = this.#parts;
     const [startedAtMs, beganMs] = [clock.nowMs(), clock.monotonicMs()];
@@ -86,7 +86,7 @@ export class Audit {
       ...(await this.#close(whole, windows, differences, youngFromMs)),
       ...(await this.#unconfigured(whole)),
     ];
-    if (ours.lost !== null) return ours.lost;
+    if (ours.failure !== null) return ours.failure;
     return ok({
       verdict: verdictOf(processors, differences, this.#inquiry.problems),
       from: fromMs === -Infinity ? null : stampOf(fromMs),
@@ -132,7 +132,7 @@ export class Audit {
   async #compare(processor: number, period: Period): Promise<Compared> {
     this.#parts.onProgress({ phase: 'totals', done: this.#comparedCount++, of: null });
     const here = await this.#parts.ours.totals(processor, period);
-    const there = this.#parts.ours.lost === null ? await this.#inquiry.totals(processor, period) : null;
+    const there = this.#parts.ours.failure === null ? await this.#inquiry.totals(processor, period) : null;
     return { here, there };
   }
 

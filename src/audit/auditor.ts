@@ -5,7 +5,7 @@ import { openLedger } from '../ledger/open.ts';
 import { Audit, type AuditRequest } from './audit.ts';
 import { openAuditedProcessors } from './audited-processors.ts';
 import type { AuditedProcessor } from './inquiry.ts';
-import { type Lost, OurBooks } from './our-books.ts';
+import { OurBooks, type ReadFailure } from './our-books.ts';
 import type { AuditProgress } from './progress.ts';
 import type { AuditReport } from './report.ts';
 
@@ -44,7 +44,7 @@ export class Auditor {
   run(
     request: AuditRequest,
     onProgress: (progress: AuditProgress) => void = () => {},
-  ): Promise<Reply<AuditReport> | Lost> {
+  ): Promise<Reply<AuditReport> | ReadFailure> {
     const { audit, processors, leaseMs, backoff } = this.#config;
     const doubtMs = Math.max(...processors.map(({ timeoutMs, inDoubtHoldMs }) => timeoutMs + inDoubtHoldMs));
     return new Audit({

@@ -17,24 +17,24 @@ const PAGE_ENTRIES = 500;
 const PAGE_PAUSE_MS = 5;
 
 /** Why an audit has no report. */
-export type Lost = Exclude<Reply<never> | NoSum, { readonly kind: 'ok' }>;
+export type ReadFailure = Exclude<Reply<never> | NoSum, { readonly kind: 'ok' }>;
 
 /**
  * The ledger as read by an audit: with retries, and in small pages. Once the retries are exhausted, or the books
- * have no sum of a window, `lost` says so, and all later reads return nothing.
+ * have no sum of a window, `failure` says why, and all later reads return nothing.
  */
 export class OurBooks {
   readonly #ledger: Ledger;
   readonly #clock: Clock;
-  #lost: Lost | null = null;
+  #failure: ReadFailure | null = null;
 
   constructor(ledger: Ledger, clock: Clock) {
     this.#ledger = ledger;
     this.#clock = clock;
   }
 
-  get lost(): Lost | null {
-    return this.#lost;
+  get failure(): ReadFailure | null {
+    return this.#failure;
   }
 
   async totals(processor: number, { fromMs, toMs }: Period): Promise<Totals> {
@@ -75,11 +75,11 @@ export class OurBooks {
   }
 
   async #read<T>(ask: () => Promise<Reply<T> | NoSum>): Promise<T | undefined> {
-    for (let failures = 0; this.#lost === null; ) {
+    for (let failures = 0; this.#failure === null; ) {
       const reply = await ask();
       if (reply.kind === 'ok') return reply.value;
       failures++;
-      if (reply.kind !== 'unavailable' || failures === TRIES) this.#lost = reply;
+      if (reply.kind !== 'unavailable' || failures === TRIES) this.#failure = reply;
       else await sleep(this.#clock, TRY_AGAIN_MS);
     }
     return undefined;

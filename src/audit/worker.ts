@@ -5,7 +5,7 @@ import { withCurrentCredentials } from '../config/credentials.ts';
 import { systemClock } from '../core/clock.ts';
 import type { AuditRequest } from './audit.ts';
 import { Auditor } from './auditor.ts';
-import type { Lost } from './our-books.ts';
+import type { ReadFailure } from './our-books.ts';
 
 /** What an HTTP thread passes to the thread of one audit. */
 export interface AuditTask {
@@ -14,7 +14,7 @@ export interface AuditTask {
 }
 
 /** The result of that thread: the report as JSON, or the reason why there is no report. */
-export type AuditMessage = { readonly kind: 'report'; readonly json: string } | Lost;
+export type AuditMessage = { readonly kind: 'report'; readonly json: string } | ReadFailure;
 
 // Composition root of the thread of one audit. Any message to it means: stop now. It is never terminated from outside,
 // since it might hold a lock of the ledger.

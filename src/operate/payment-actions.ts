@@ -153,7 +153,7 @@ export async function listActions(order: ListOrder, output: Output): Promise<num
   const answer = await askGateway(order, { path: '/actions' });
   if (answer.kind === 'failed') return fail(answer, output);
   const { actions } = JSON.parse(answer.value) as { readonly actions: readonly ShownAction[] };
-  const heads = ['AT', 'WHAT', 'WHO', 'PAYMENTS', 'WHY'];
+  const heads = ['AT', 'WHAT', 'BY', 'PAYMENTS', 'WHY'];
   const rows = actions.map(({ at, what, by, payments, why }) => [at, what, by, shortList(payments), why]);
   output.log(order.json ? JSON.stringify(actions, null, 1) : tableLines([heads, ...rows]).join('\n'));
   return DONE;

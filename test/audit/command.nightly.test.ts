@@ -3,7 +3,6 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type AuditOrder, runAudit } from '../../src/audit/command.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
-import { readConfig } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { serveAudit } from '../../src/http/audit.ts';
 import { createApp } from '../../src/http/uws.ts';
@@ -14,6 +13,7 @@ import { serveHere } from '../http/served.ts';
 import { KeptLog } from '../kept-log.ts';
 import { keyringOf } from '../keyring.ts';
 import { must } from '../ledger/samples.ts';
+import { configOf } from '../settings.ts';
 import { serveSimulated } from '../simulated/serve-simulated.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
@@ -116,13 +116,13 @@ test('a long audit reports progress, unless its output is JSON', () =>
     await makeBooks(path);
     charge(processor, LONG_AGO_MS);
     const slow = { AUDIT_RATE: '1' };
-    const [told, quiet, asked] = await Promise.all([
+    const [shown, quiet, asked] = await Promise.all([
       run({}, slow),
       run({ json: true }, slow),
       run({ json: true, progress: true }, slow),
     ]);
-    for (const { code } of [told, quiet, asked]) assert.is(code, 1);
-    for (const { progress } of [told, asked])
+    for (const { code } of [shown, quiet, asked]) assert.is(code, 1);
+    for (const { progress } of [shown, asked])
       assert.match(progress, /audit: comparing totals, calls made: \d/);
     assert.is(quiet.progress, '');
     JSON.parse(asked.out);
@@ -130,11 +130,9 @@ test('a long audit reports progress, unless its output is JSON', () =>
 
 test('a gateway audits on request, given the token', () =>
   inWorld(async ({ processor, environment, run }) => {
-    const reading = readConfig(environment);
-    if (reading.kind === 'wrong') throw new Error(reading.problems.join());
     const shape = { processorCount: 1, threadCount: 1 };
     const [app, sharedState] = [createApp(), new SharedState(SharedState.allocate(shape), shape)];
-    const { config } = reading;
+    const config = configOf(environment);
     serveAudit({ app, config, keyring: keyringOf(config.apiKeys.admin), sharedState, log: new KeptLog() });
     const listener = await serveHere(app);
     const url = `${listener.url}/`;

@@ -1,5 +1,5 @@
 import { Audit, type AuditRequest } from '../../src/audit/audit.ts';
-import { type Lost, OurBooks } from '../../src/audit/our-books.ts';
+import { OurBooks, type ReadFailure } from '../../src/audit/our-books.ts';
 import type { AuditProgress } from '../../src/audit/progress.ts';
 import type { AuditReport } from '../../src/audit/report.ts';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
@@ -133,7 +133,7 @@ export class Site {
     this.#served[processor]?.close();
   }
 
-  audit(request: Partial<AuditRequest> = {}): Promise<Reply<AuditReport> | Lost> {
+  audit(request: Partial<AuditRequest> = {}): Promise<Reply<AuditReport> | ReadFailure> {
     const { tokens = [ADMIN_TOKEN, ADMIN_TOKEN], paymentLimit = 1000 } = this.#options;
     const clock: Clock = {
       nowMs: () => NOW_MS,

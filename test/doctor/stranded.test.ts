@@ -2,20 +2,19 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Config, type LedgerTarget, readConfig } from '../../src/config/config.ts';
+import type { Config, LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import { checkStranded } from '../../src/doctor/stranded.ts';
 import { openLedger } from '../../src/ledger/open.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { claimOf, must } from '../ledger/samples.ts';
+import { configOf } from '../settings.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
 const PARTS = { clock: systemClock, random: Math.random };
 
-function configOf(ledgerUrl: string, processors: string): Config {
-  const reading = readConfig({ LEDGER_URL: ledgerUrl, PROCESSORS: processors });
-  if (reading.kind === 'wrong') throw new Error(reading.problems.join('\n'));
-  return reading.config;
+function readSettings(ledgerUrl: string, processors: string): Config {
+  return configOf({ LEDGER_URL: ledgerUrl, PROCESSORS: processors });
 }
 
 async function leave(target: LedgerTarget): Promise<void> {
@@ -30,7 +29,7 @@ async function leave(target: LedgerTarget): Promise<void> {
 }
 
 async function checkOn(ledgerUrl: string): Promise<void> {
-  const config = configOf(ledgerUrl, 'default:0.05:http://127.0.0.1:1');
+  const config = readSettings(ledgerUrl, 'default:0.05:http://127.0.0.1:1');
   assert.equal(await checkStranded(config, systemClock), [], 'no books yet');
   await leave(config.ledger);
   assert.equal(await checkStranded(config, systemClock), [
@@ -41,7 +40,7 @@ async function checkOn(ledgerUrl: string): Promise<void> {
       remedy: 'add it to PROCESSORS or PROCESSORS_FILE until they are settled',
     },
   ]);
-  const both = configOf(ledgerUrl, 'default:0.05:http://127.0.0.1:1,old:0.05:http://127.0.0.1:2');
+  const both = readSettings(ledgerUrl, 'default:0.05:http://127.0.0.1:1,old:0.05:http://127.0.0.1:2');
   assert.equal(await checkStranded(both, systemClock), []);
 }
 
@@ -49,7 +48,7 @@ test('finds open payments at a processor that is not configured, in LMDB', async
   const directory = temporaryDirectory();
   const path = join(directory, 'ledger');
   assert.equal(
-    await checkStranded(configOf(`lmdb:${path}`, 'default:0.05:http://127.0.0.1:1'), systemClock),
+    await checkStranded(readSettings(`lmdb:${path}`, 'default:0.05:http://127.0.0.1:1'), systemClock),
     [],
   );
   assert.not(existsSync(path), 'and it is not created');
@@ -63,7 +62,10 @@ test('finds them in Redis, and reports nothing when Redis does not answer', asyn
   } finally {
     await redis.stop();
   }
-  assert.equal(await checkStranded(configOf(redis.url, 'default:0.05:http://127.0.0.1:1'), systemClock), []);
+  assert.equal(
+    await checkStranded(readSettings(redis.url, 'default:0.05:http://127.0.0.1:1'), systemClock),
+    [],
+  );
 });
 
 test.run();

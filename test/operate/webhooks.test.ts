@@ -2,7 +2,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readConfig } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Outcome } from '../../src/core/outcome.ts';
 import { checkWebhooks } from '../../src/doctor/webhooks.ts';
@@ -19,6 +18,7 @@ import {
 } from '../../src/webhooks/progress.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
 import { must } from '../ledger/samples.ts';
+import { configOf } from '../settings.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
 const SECRET = `whsec_${Buffer.alloc(24, 'a').toString('base64')}`;
@@ -37,9 +37,7 @@ async function atLedger(ledgerUrl: string, directory: string): Promise<void> {
     ONE: SECRET,
   };
   const order = { environment, clock: systemClock };
-  const reading = readConfig(environment, 'host');
-  if (reading.kind === 'wrong') throw new Error(reading.problems.join());
-  const { config } = reading;
+  const config = configOf(environment);
   const ledger = await openLedger(
     config.ledger,
     ['default'],

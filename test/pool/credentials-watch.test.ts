@@ -2,7 +2,7 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
-import { readConfig, readProcessors } from '../../src/config/config.ts';
+import { readProcessors } from '../../src/config/config.ts';
 import { withCurrentCredentials } from '../../src/config/credentials.ts';
 import { CredentialsWatch } from '../../src/pool/credentials-watch.ts';
 import type { Contract } from '../../src/processor/contract.ts';
@@ -10,6 +10,7 @@ import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
+import { configOf } from '../settings.ts';
 import { until } from '../system/until.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 
@@ -57,9 +58,7 @@ async function watching(use: (world: World) => Promise<void>): Promise<void> {
     OTHER_KEY_FILE: join(directory, 'other'),
     CARD_KEY: 'fixed',
   };
-  const reading = readConfig(environment, 'host');
-  if (reading.kind === 'wrong') throw new Error(reading.problems.join());
-  const { config } = reading;
+  const config = configOf(environment);
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
   const table = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   const [clock, log] = [new ManualClock(), new KeptLog()];
