@@ -14,7 +14,7 @@ export interface FileWatchParts {
   /** Logged with the problems of a reading; and when there are none any more. */
   readonly began: string;
   readonly ended: string;
-  /** Told after each reading whether it had problems. */
+  /** Called after each reading, with whether it had problems. */
   readonly onReading: (isWrong: boolean) => void;
 }
 

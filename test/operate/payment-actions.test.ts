@@ -151,7 +151,7 @@ test('lists what operators have done', async () => {
   );
   assert.equal([code, asked[0]?.line], [0, 'GET /actions']);
   assert.equal(out.join('\n').split('\n'), [
-    'AT                        WHAT        WHO        PAYMENTS                              WHY',
+    'AT                        WHAT        BY         PAYMENTS                              WHY',
     `2025-07-15T12:34:56.000Z  send-again  ops (ana)  ${idOf(1)}  fixed?[2J`,
     '2025-07-15T12:34:56.000Z  send-again  ops (ana)  2 payments                            fixed?[2J',
   ]);
