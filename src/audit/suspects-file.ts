@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { parseJsonObject } from '../core/json-object.ts';
 import { isUuid } from '../core/uuid.ts';
 import type { Suspect } from './adoption.ts';
 
@@ -22,12 +23,8 @@ function fromText(line: string): Suspect | undefined {
 }
 
 function fromJson(line: string): Suspect | undefined {
-  try {
-    const { correlationId, amountCents } = JSON.parse(line) as Record<string, unknown>;
-    const isPayment = typeof correlationId === 'string' && isUuid(correlationId);
-    if (!isPayment || typeof amountCents !== 'number') return undefined;
-    return { correlationId: correlationId.toLowerCase(), amountCents, acceptedAtMs: 0 };
-  } catch {
-    return undefined;
-  }
+  const { correlationId, amountCents }: Record<string, unknown> = parseJsonObject(line) ?? {};
+  const isPayment = typeof correlationId === 'string' && isUuid(correlationId);
+  if (!isPayment || typeof amountCents !== 'number') return undefined;
+  return { correlationId: correlationId.toLowerCase(), amountCents, acceptedAtMs: 0 };
 }

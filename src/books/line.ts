@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { ATTEMPT_OUTCOMES, ATTEMPT_REASONS, type Attempt, type Story } from '../core/attempt.ts';
+import { parseJsonObject } from '../core/json-object.ts';
 import { isOpen, type PaymentStatus, type Totals } from '../core/payment.ts';
 import { isUuid } from '../core/uuid.ts';
 import type { FeeTotals, LedgerEntry, UnitTotals } from '../ledger/ledger.ts';
@@ -90,7 +91,7 @@ export function lineOf(entry: BooksEntry): string {
 
 /** Undefined: none of these lines. */
 export function readExportLine(text: string): ExportLine | undefined {
-  const fields = readObject(text) ?? {};
+  const fields = parseJsonObject(text) ?? {};
   if ('minute' in fields || 'hour' in fields) {
     const totals = readUnit(fields);
     return totals && { kind: 'unit', totals };
@@ -176,7 +177,7 @@ function isAttempt(attempt: { readonly [Field in keyof Attempt]: unknown }): boo
 }
 
 export function readHeader(text: string): ExportHeader | undefined {
-  const fields = readObject(text);
+  const fields = parseJsonObject(text);
   const processors = fields?.['processors'];
   const isHeader = FORMATS.includes(fields?.['dinossauroExport']) && Array.isArray(processors);
   return isHeader ? ({ folded: null, ...fields } as unknown as ExportHeader) : undefined;
@@ -189,7 +190,7 @@ export function foldedOf({ folded }: ExportHeader): Folded {
 }
 
 export function readTrailer(text: string): ExportTrailer | undefined {
-  const fields = readObject(text);
+  const fields = parseJsonObject(text);
   const isTrailer = typeof fields?.['sha256'] === 'string' && Array.isArray(fields['totals']);
   return isTrailer ? (fields as unknown as ExportTrailer) : undefined;
 }
@@ -265,13 +266,4 @@ function isEntry(entry: { readonly [Field in keyof BooksEntry]: unknown }): entr
     typeof reason === 'string' &&
     (conflictingAmountCents === null || isWhole(conflictingAmountCents, 1))
   );
-}
-
-function readObject(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -6,6 +6,7 @@ import {
   InvalidArgumentError,
   Option,
 } from '@commander-js/extra-typings';
+import { parseJsonObject } from '../core/json-object.ts';
 import { parseWindow } from '../core/time-window.ts';
 
 /** The exit codes of `dinossauro`. */
@@ -89,10 +90,8 @@ export function decimal(text: string): number {
 
 /** A parser of JSON objects. */
 export function jsonObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  } catch {}
+  const members = parseJsonObject(text);
+  if (members !== null) return members;
   throw new InvalidArgumentError('Expected a JSON object, such as {"merchant":"moo"}.');
 }
 

@@ -14,7 +14,7 @@ export interface FileWatchParts {
   /** Logged with the problems of a reading; and when there are none any more. */
   readonly began: string;
   readonly ended: string;
-  /** Told after each reading whether it had problems. */
+  /** Called after each reading, with whether it had problems. */
   readonly onReading: (isWrong: boolean) => void;
 }
 
@@ -44,6 +44,11 @@ export abstract class FileWatch extends Repeating {
 
   /** Reads the files and puts in force what they say. */
   protected abstract read(): Promise<FilesReading>;
+
+  /** The next look reads the files, whatever they look like: there may be others. */
+  protected readAgain(): void {
+    this.#seen = '';
+  }
 
   protected override async work(): Promise<number> {
     const { lookEveryMs } = this.#parts;

@@ -1,3 +1,4 @@
+import { parseJsonObject } from '../core/json-object.ts';
 import { isOwnOrigin } from './origin.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
@@ -71,9 +72,7 @@ function textOf(max: number): string {
 /** Null if the body is not a JSON object in UTF-8. */
 export function parseObject(body: Uint8Array): Readonly<Record<string, unknown>> | null {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
+    return parseJsonObject(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     return null;
   }

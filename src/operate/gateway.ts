@@ -1,3 +1,4 @@
+import { parseJsonObject } from '../core/json-object.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 
 /** A running gateway that a command asks, and the token that it sends; empty: none. */
@@ -50,12 +51,8 @@ const HINTS: ReadonlyMap<number, string> = new Map([
 ]);
 
 function detailOf(text: string): string | undefined {
-  try {
-    const { detail } = JSON.parse(text) as { readonly detail?: unknown };
-    return typeof detail === 'string' ? detail : undefined;
-  } catch {
-    return undefined;
-  }
+  const detail = parseJsonObject(text)?.['detail'];
+  return typeof detail === 'string' ? detail : undefined;
 }
 
 function reasonOf(error: unknown): string {

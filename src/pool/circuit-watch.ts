@@ -7,7 +7,7 @@ import type { SharedState } from '../shared-memory/state.ts';
 
 export interface CircuitWatchParts {
   readonly ledger: Pick<Ledger, 'bookmark' | 'setBookmark'>;
-  /** The names of the processors, in the order of the settings. */
+  /** The names of the processors, in the order of the shared state. It may grow. */
   readonly names: readonly string[];
   readonly instanceId: string;
   /** Names this watch among those of all instances and their lives. */
@@ -17,7 +17,7 @@ export interface CircuitWatchParts {
 }
 
 /** What the events say so far. */
-interface Told {
+interface Reported {
   /** Who observes; empty: any instance may. */
   readonly holder: string;
   /** The processors whose circuits are open, by name. */
@@ -41,7 +41,7 @@ export class CircuitWatch extends Repeating {
   readonly #parts: CircuitWatchParts;
   readonly #bookmark: ExclusiveBookmark;
   /** Null: another instance observes. */
-  #told: Told | null = null;
+  #reported: Reported | null = null;
 
   constructor(parts: CircuitWatchParts) {
     super(parts.clock);
@@ -52,13 +52,13 @@ export class CircuitWatch extends Repeating {
   /** Lets another instance continue at once. */
   async release(): Promise<void> {
     this.stop();
-    if (this.#told !== null) await this.#save({ ...this.#told, holder: '' }, []);
-    this.#told = null;
+    if (this.#reported !== null) await this.#save({ ...this.#reported, holder: '' }, []);
+    this.#reported = null;
   }
 
   protected override async work(): Promise<number> {
-    if (this.#told === null) await this.#watch();
-    else await this.#observe(this.#told);
+    if (this.#reported === null) await this.#watch();
+    else await this.#observe(this.#reported);
     return LOOK_EVERY_MS;
   }
 
@@ -66,32 +66,33 @@ export class CircuitWatch extends Repeating {
     const reply = await this.#bookmark.look();
     if (reply.kind === 'unavailable' || this.isStopped) return;
     const { version, text, isSilent } = reply.value;
-    const told = version === 0 ? NOTHING : (JSON.parse(text) as Told);
+    const reported = version === 0 ? NOTHING : (JSON.parse(text) as Reported);
     // After a write whose answer was lost, the holder is this instance.
-    const isFree = told.holder === '' || told.holder === this.#parts.holder;
+    const isFree = reported.holder === '' || reported.holder === this.#parts.holder;
     if (!isFree && !isSilent) return;
     this.#bookmark.take({ version });
-    await this.#save({ ...told, holder: this.#parts.holder }, []);
+    await this.#save({ ...reported, holder: this.#parts.holder }, []);
   }
 
-  async #observe(told: Told): Promise<void> {
+  async #observe(reported: Reported): Promise<void> {
     const { names, instanceId: instance, clock } = this.#parts;
     const events = names.flatMap((name, processor): ProcessorEvent[] => {
-      const isTold = told.open.includes(name);
-      if (!isTold && this.#isOpen(processor))
+      const isReported = reported.open.includes(name);
+      if (!isReported && this.#isOpen(processor))
         return [{ type: 'processor.circuit-opened', processor: name, instance }];
-      if (isTold && this.#isSeenWell(processor))
+      if (isReported && this.#isSeenWell(processor))
         return [{ type: 'processor.circuit-closed', processor: name, instance }];
       return [];
     });
     if (events.length === 0 && clock.monotonicMs() - this.#bookmark.savedAtMs < RENEW_MS) return;
     const changed = new Set(events.map(({ processor }) => processor));
-    const open = [...told.open.filter((name) => !changed.has(name)), ...openedBy(events)];
-    await this.#save({ ...told, open }, events);
+    const open = [...reported.open.filter((name) => !changed.has(name)), ...openedBy(events)];
+    await this.#save({ ...reported, open }, events);
   }
 
   #isOpen(processor: number): boolean {
-    return this.#parts.sharedState.breakerOpen(processor);
+    const { sharedState } = this.#parts;
+    return sharedState.breakerOpen(processor) && sharedState.use(processor) !== 'removed';
   }
 
   /** The breakers of an instance begin closed: that alone does not say that a processor works. */
@@ -102,12 +103,12 @@ export class CircuitWatch extends Repeating {
     return hasWorked || sharedState.reported(processor)?.failing === false;
   }
 
-  async #save(told: Told, events: readonly ProcessorEvent[]): Promise<void> {
-    this.#told = (await this.#bookmark.save(JSON.stringify(told), events)) ? told : null;
+  async #save(reported: Reported, events: readonly ProcessorEvent[]): Promise<void> {
+    this.#reported = (await this.#bookmark.save(JSON.stringify(reported), events)) ? reported : null;
   }
 }
 
-const NOTHING: Told = { holder: '', open: [] };
+const NOTHING: Reported = { holder: '', open: [] };
 
 function openedBy(events: readonly ProcessorEvent[]): readonly string[] {
   return events.filter(({ type }) => type === 'processor.circuit-opened').map(({ processor }) => processor);

@@ -1,4 +1,5 @@
 /** What contracts need to read JSON bodies. Amounts are read by `readAmountCents` of `src/core/money.ts`, without floats. */
+import { parseJsonObject } from '../core/json-object.ts';
 
 const INSTANT = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)?$/;
 
@@ -12,12 +13,7 @@ export function readInstantMs(value: unknown): number | null {
 
 /** The members of a JSON object; empty if the text is anything else. */
 export function parseObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? { ...value } : {};
-  } catch {
-    return {};
-  }
+  return parseJsonObject(text) ?? {};
 }
 
 const LINE_LENGTH_MAX = 200;

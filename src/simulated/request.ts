@@ -1,3 +1,4 @@
+import { parseJsonObject } from '../core/json-object.ts';
 import { isUuid } from '../core/uuid.ts';
 import type { Row } from './books.ts';
 import { parseDecimal, roundToCents } from './decimal.ts';
@@ -20,20 +21,11 @@ const BELOW_MILLISECOND = /\.\d{3}\d*[1-9]/;
 
 /** The members of a JSON object; null: it is not one. */
 export function readObject(body: Uint8Array): Members | null {
-  return parseObject(textOf(body));
+  return parseJsonObject(textOf(body));
 }
 
 function textOf(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
-}
-
-function parseObject(text: string): Members | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Members) : null;
-  } catch {
-    return null;
-  }
 }
 
 /** The member called `name`, or else one whose name differs only in case. */
@@ -53,7 +45,7 @@ export function readInt32(value: unknown): number | null {
 /** The body of `POST /payments`; null: the official processor would answer 400. */
 export function readPayment(body: Uint8Array): Row | null {
   const text = textOf(body);
-  const members = parseObject(text);
+  const members = parseJsonObject(text);
   if (members === null) return null;
   const correlationId = member(members, 'correlationId') ?? ZERO_UUID;
   const requestedAt = member(members, 'requestedAt') ?? ZERO_TIME;

@@ -1,5 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -7,6 +6,7 @@ import { type FilesReading, FileWatch, type FileWatchParts } from '../../src/cor
 import { KeptLog } from '../kept-log.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { until } from '../system/until.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 
 const LOOK_MS = 500;
 const SOON_MS = 10_000;
@@ -36,7 +36,7 @@ interface World {
 }
 
 async function watching(use: (world: World) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'files-'));
+  const directory = temporaryDirectory();
   const path = (name: string) => join(directory, name);
   const write = (name: string) => {
     writeFileSync(path('new'), 'the same');
@@ -70,7 +70,6 @@ async function watching(use: (world: World) => Promise<void>): Promise<void> {
     });
   } finally {
     watch.stop();
-    rmSync(directory, { recursive: true });
   }
 }
 

@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
@@ -13,6 +12,7 @@ import { restore } from '../../src/cli/restore.ts';
 import { webhooks } from '../../src/cli/webhooks.ts';
 import { readConfig, settingsList } from '../../src/config/config.ts';
 import { readWebhooksFile } from '../../src/config/webhooks-file.ts';
+import { temporaryDirectory } from '../temporary-directory.ts';
 import { ROOT, readSteps } from './day-page.ts';
 
 const EXAMPLE = join(ROOT, 'examples/operators-day');
@@ -104,46 +104,42 @@ test('what it mounts from the clone is there, or the script makes it', () => {
 });
 
 test('the gateways have settings that are known and right, and reach services of the deployment', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'operators-day-'));
-  try {
-    for (const name of ['processors.yaml', 'webhooks.yaml'])
-      copyFileSync(join(EXAMPLE, name), join(directory, name));
-    writeFileSync(
-      join(directory, 'keys'),
-      `{"name":"shop","scopes":["post","read"],"sha256":"${'0'.repeat(64)}"}\n`,
+  const directory = temporaryDirectory();
+  for (const name of ['processors.yaml', 'webhooks.yaml'])
+    copyFileSync(join(EXAMPLE, name), join(directory, name));
+  writeFileSync(
+    join(directory, 'keys'),
+    `{"name":"shop","scopes":["post","read"],"sha256":"${'0'.repeat(64)}"}\n`,
+  );
+  const secrets: Record<string, string> = {
+    ADMIN_TOKEN: 'a'.repeat(64),
+    SHOP_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
+  };
+  // Variables that files name, and one of Node's.
+  const others = ['PROCESSOR_ADMIN_TOKEN', 'SHOP_WEBHOOK_SECRET', 'NODE_EXTRA_CA_CERTS'];
+  const names = new Set([...settingsList().map(({ name }) => name), ...others]);
+  const hosts = new Set<string>();
+  for (const [name, { environment = {} }] of Object.entries(services)) {
+    if (!('PROCESSORS_FILE' in environment)) continue;
+    for (const variable of Object.keys(environment)) assert.ok(names.has(variable), variable);
+    const filled = Object.fromEntries(
+      Object.entries(environment).map(([variable, value]) => [
+        variable,
+        value
+          .replaceAll(/\$\{(\w+)\}/g, (_, secret) => secrets[secret] ?? '')
+          .replace(SETTINGS, `${directory}/`),
+      ]),
     );
-    const secrets: Record<string, string> = {
-      ADMIN_TOKEN: 'a'.repeat(64),
-      SHOP_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
-    };
-    // Variables that files name, and one of Node's.
-    const others = ['PROCESSOR_ADMIN_TOKEN', 'SHOP_WEBHOOK_SECRET', 'NODE_EXTRA_CA_CERTS'];
-    const names = new Set([...settingsList().map(({ name }) => name), ...others]);
-    const hosts = new Set<string>();
-    for (const [name, { environment = {} }] of Object.entries(services)) {
-      if (!('PROCESSORS_FILE' in environment)) continue;
-      for (const variable of Object.keys(environment)) assert.ok(names.has(variable), variable);
-      const filled = Object.fromEntries(
-        Object.entries(environment).map(([variable, value]) => [
-          variable,
-          value
-            .replaceAll(/\$\{(\w+)\}/g, (_, secret) => secrets[secret] ?? '')
-            .replace(SETTINGS, `${directory}/`),
-        ]),
-      );
-      const reading = readConfig(filled);
-      assert.is(reading.kind, 'ok', `${name}: ${JSON.stringify(reading)}`);
-      if (reading.kind !== 'ok') continue;
-      for (const { url } of reading.config.processors) hosts.add(new URL(url).hostname);
-      const endpoints = readWebhooksFile(filled['WEBHOOKS_FILE'] ?? '', filled);
-      assert.is(endpoints.kind, 'ok', JSON.stringify(endpoints));
-      if (endpoints.kind === 'ok') for (const { url } of endpoints.webhooks) hosts.add(new URL(url).hostname);
-    }
-    assert.equal([...hosts].sort(), ['default', 'fallback', 'shop']);
-    for (const host of hosts) assert.ok(host in services, host);
-  } finally {
-    rmSync(directory, { recursive: true });
+    const reading = readConfig(filled);
+    assert.is(reading.kind, 'ok', `${name}: ${JSON.stringify(reading)}`);
+    if (reading.kind !== 'ok') continue;
+    for (const { url } of reading.config.processors) hosts.add(new URL(url).hostname);
+    const endpoints = readWebhooksFile(filled['WEBHOOKS_FILE'] ?? '', filled);
+    assert.is(endpoints.kind, 'ok', JSON.stringify(endpoints));
+    if (endpoints.kind === 'ok') for (const { url } of endpoints.webhooks) hosts.add(new URL(url).hostname);
   }
+  assert.equal([...hosts].sort(), ['default', 'fallback', 'shop']);
+  for (const host of hosts) assert.ok(host in services, host);
 });
 
 test.run();

@@ -34,7 +34,7 @@ class World {
     return this.clock.passSlowly(spanMs);
   }
 
-  async told(): Promise<readonly string[]> {
+  async reported(): Promise<readonly string[]> {
     const events = await allEvents(this.books);
     return events.map((event) => {
       assert.ok('instance' in event);
@@ -43,7 +43,7 @@ class World {
   }
 }
 
-test('a circuit that opens and one that closes are told once, by one instance', async () => {
+test('a circuit that opens and one that closes are reported once, by one instance', async () => {
   const world = new World();
   const one = world.instance('one');
   await world.pass();
@@ -51,14 +51,14 @@ test('a circuit that opens and one that closes are told once, by one instance', 
   await world.pass();
   for (const { move } of [one, other]) move(0, 'open');
   await world.pass(30 * SECOND_MS);
-  assert.equal(await world.told(), ['opened default one']);
+  assert.equal(await world.reported(), ['opened default one']);
   other.move(0, 'closed');
   await world.pass();
-  assert.equal(await world.told(), ['opened default one'], 'what another instance sees is not told');
+  assert.equal(await world.reported(), ['opened default one'], 'what another instance sees is not reported');
   one.move(1, 'open');
   one.move(0, 'closed');
   await world.pass();
-  assert.equal((await world.told()).slice(1), ['closed default one', 'opened fallback one']);
+  assert.equal((await world.reported()).slice(1), ['closed default one', 'opened fallback one']);
   one.watch.stop();
   other.watch.stop();
 });
@@ -73,15 +73,15 @@ test('another instance goes on at once when the observer stops, and after a whil
   await one.watch.release();
   other.move(1, 'open');
   await world.pass();
-  assert.equal(await world.told(), ['opened default one', 'opened fallback other']);
+  assert.equal(await world.reported(), ['opened default one', 'opened fallback other']);
   other.watch.stop();
   const third = world.instance('third');
   third.move(1, 'open');
   third.move(1, 'closed');
   await world.pass(SILENCE_MS - 2 * SECOND_MS);
-  assert.is((await world.told()).length, 2);
+  assert.is((await world.reported()).length, 2);
   await world.pass(4 * SECOND_MS);
-  assert.equal((await world.told()).slice(2), ['closed fallback third']);
+  assert.equal((await world.reported()).slice(2), ['closed fallback third']);
   third.watch.stop();
 });
 
@@ -94,35 +94,35 @@ test('an instance that has just started says that a circuit is closed once it ha
   await one.watch.release();
   const other = world.instance('other');
   await world.pass(30 * SECOND_MS);
-  assert.is((await world.told()).length, 2);
+  assert.is((await world.reported()).length, 2);
   other.sharedState.setSucceededAt(0, world.clock.monotonicMs());
   const atMs = world.clock.monotonicMs();
   other.sharedState.setReported(1, { failing: true, minResponseTimeMs: 0, atMs });
   await world.pass();
-  assert.equal((await world.told()).slice(2), ['closed default other']);
+  assert.equal((await world.reported()).slice(2), ['closed default other']);
   other.sharedState.setReported(1, { failing: false, minResponseTimeMs: 0, atMs });
   await world.pass();
-  assert.equal((await world.told()).slice(3), ['closed fallback other']);
+  assert.equal((await world.reported()).slice(3), ['closed fallback other']);
   other.watch.stop();
 });
 
-test('what happens while the ledger does not answer is told afterwards, and a lost answer tells nothing twice', async () => {
+test('what happens while the ledger does not answer is reported afterwards, and a lost answer tells nothing twice', async () => {
   const world = new World();
   const one = world.instance('one');
   await world.pass();
   world.mood.away.add('setBookmark');
   one.move(0, 'open');
   await world.pass(5 * SECOND_MS);
-  assert.equal(await world.told(), []);
+  assert.equal(await world.reported(), []);
   world.mood.away.clear();
   await world.pass(3 * SECOND_MS);
-  assert.equal(await world.told(), ['opened default one']);
+  assert.equal(await world.reported(), ['opened default one']);
   world.mood.forgetful.add('setBookmark');
   one.move(1, 'open');
   await world.pass(5 * SECOND_MS);
   world.mood.forgetful.clear();
   await world.pass(3 * SECOND_MS);
-  assert.equal(await world.told(), ['opened default one', 'opened fallback one']);
+  assert.equal(await world.reported(), ['opened default one', 'opened fallback one']);
   one.watch.stop();
 });
 
