@@ -207,7 +207,7 @@ live('a processor shows its contract, its limits, and whether it is unfit or res
     /payments per second; 813 by all instances$/,
   );
   const books = other.locator('#now > div').last();
-  assert.is(await textOf(books), 'Books12 daysuntil they are full; 38% of 4 GB used');
+  assert.is(await textOf(books), 'Books12 daysuntil they are full; 1.5 GB of 4 GB used');
   assert.match(await textOf(card(other, 'default').locator('h3')), /rinha, fee 5%/);
   assert.is(await textOf(card(other, 'fallback').locator('.badge')), 'Resting');
   assert.match(
