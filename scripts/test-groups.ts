@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 /** Their tests start deployments and servers and wait for leases to expire: one file after another would take minutes. */
 const SPLIT_FOLDERS = ['system', 'chaos', 'ledger', 'sim', 'certify'];
 /** Folders and files that take half a minute: they start first, so that short ones fill the cores at the end. */
-const LONG_GROUPS = ['dashboard', 'http', 'cli', 'bench', 'system/crash.test.ts'];
+const LONG_GROUPS = ['dashboard', 'examples', 'http', 'cli', 'bench', 'system/crash.test.ts'];
 /** Tests wait more than they compute. */
 const AT_ONCE = availableParallelism() + 1;
 

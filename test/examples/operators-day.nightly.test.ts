@@ -12,6 +12,8 @@ import { ROOT, readSteps, type Step } from './day-page.ts';
 const LOOKS =
   /^(dinossauro (payments --status|processors$|webhooks$|actions)|curl -s "?http|compose (logs|exec -T gateway-1))/;
 const LOOK_MS = 60_000;
+/** What Compose itself prints before the output of a command in a container. */
+const PROGRESS = /^(Attaching to|Creating| Container) /;
 const END = 'the command has ended with';
 const GATEWAY = 'http://127.0.0.1:9900';
 const WIDTH = 1280;
@@ -31,13 +33,13 @@ class Shell {
   readonly #lines = createInterface({ input: this.#bash.stdout })[Symbol.asyncIterator]();
 
   async run(command: string): Promise<{ readonly code: number; readonly lines: readonly string[] }> {
-    this.#bash.stdin.write(`{ ${command}\n} </dev/null\ncode=$?; echo; echo ${END} $code\n`);
+    this.#bash.stdin.write(`{ ${command}\n} </dev/null 2>&1\ncode=$?; echo; echo ${END} $code\n`);
     const lines: string[] = [];
     for (;;) {
       const { value, done = false } = await this.#lines.next();
       if (done) throw new Error(`bash has ended at ${command}: ${lines.join('\n')}`);
       if (value.startsWith(END)) return { code: Number(value.slice(END.length)), lines };
-      if (value !== '') lines.push(value);
+      if (value !== '' && !PROGRESS.test(value)) lines.push(value);
     }
   }
 
