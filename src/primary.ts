@@ -20,7 +20,7 @@ import { journalFileCount, replay } from './journal/replay.ts';
 import { continuesLedger, enterLedger } from './ledger/open.ts';
 import { Pool } from './pool/pool.ts';
 import type { PoolTask } from './pool/worker.ts';
-import { openCallbackReaders } from './processor/callback-readers.ts';
+import { openCallbackReader, openCallbackReaders } from './processor/callback-readers.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from './shared-memory/allocate.ts';
 import { IdempotencyCache } from './shared-memory/idempotency-cache.ts';
 import { MetricsTable } from './shared-memory/metrics-table.ts';
@@ -131,16 +131,17 @@ async function run(configured: Config, log: Log): Promise<void> {
     return endAtOnce(pool);
   };
   const httpServer = await openCallbackReaders(config.processors)
-    .then((callbackReaders) =>
-      openHttpServer({
+    .then((readers) => {
+      const contracts = { readers, open: openCallbackReader };
+      return openHttpServer({
         config,
         shared,
         clock: systemClock,
         log,
-        callbackReaders,
+        contracts,
         onDeath: (error) => void onDeath(error),
-      }),
-    )
+      });
+    })
     .catch((error: unknown) => (isSetupError(error) ? fail(error.message) : onDeath(error)));
   collectGarbage();
   pool.start();

@@ -39,11 +39,8 @@ const scrape = new Scrape({
   sharedState: new SharedState(SharedState.allocate(SHAPE), SHAPE),
   ring: new Ring(Ring.allocate(65_536)),
   segments: new SegmentTable(SegmentTable.allocate(64, 16_384)),
-  config: {
-    processors: ['default', 'fallback'].map((name) => processorTarget({ name })),
-    httpThreadCount: 1,
-    poolThreadCount: 1,
-  },
+  config: { httpThreadCount: 1, poolThreadCount: 1 },
+  processors: ['default', 'fallback'].map((name) => processorTarget({ name })),
   refusals: [],
   version: '0',
   clock,

@@ -97,6 +97,14 @@ export interface AcceptedPayment {
   readonly history?: History;
 }
 
+/** An operator has added, removed, paused or resumed a processor. */
+export interface PauseEvent {
+  readonly id: EventId;
+  readonly type: 'processor.added' | 'processor.removed' | 'processor.paused' | 'processor.resumed';
+  readonly timestamp: Stamp;
+  readonly data: PauseData;
+}
+
 /** An operator has changed limits of a processor. */
 export interface LimitsEvent {
   readonly id: EventId;
@@ -111,14 +119,6 @@ export interface FeeEvent {
   readonly type: 'processor.fee-changed';
   readonly timestamp: Stamp;
   readonly data: FeeData;
-}
-
-/** An operator has paused or resumed a processor. */
-export interface PauseEvent {
-  readonly id: EventId;
-  readonly type: 'processor.paused' | 'processor.resumed';
-  readonly timestamp: Stamp;
-  readonly data: PauseData;
 }
 
 /** An operator holds it. It was not dispatched, and is not sent until it is released. */

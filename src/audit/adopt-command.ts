@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { BooksWriter } from '../books/books-writer.ts';
 import { type Config, readConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
+import type { Environment } from '../core/environment.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { journalDirectories, journalPayments } from '../journal/payments.ts';
+import { addedProcessors } from './added-processors.ts';
 import { Adoption, type AdoptionReport, type Suspect } from './adoption.ts';
 import { openAuditedProcessors } from './audited-processors.ts';
 import { isSame } from './period.ts';
@@ -37,7 +39,9 @@ export async function runAdopt(order: AdoptOrder, surroundings: AdoptSurrounding
   const reading = readConfig(environment);
   for (const line of reading.warnings) complain(`dinossauro: ${line}`);
   const outcome: Outcome<AdoptionReport> =
-    reading.kind === 'wrong' ? failed(...reading.problems) : await adopt(reading.config, order, complain);
+    reading.kind === 'wrong'
+      ? failed(...reading.problems)
+      : await adopt(reading.config, environment, order, complain);
   if (outcome.kind === 'failed') {
     for (const line of outcome.lines) complain(`dinossauro: ${line}`);
     return UNKNOWN;
@@ -48,13 +52,14 @@ export async function runAdopt(order: AdoptOrder, surroundings: AdoptSurrounding
 }
 
 async function adopt(
-  config: Config,
+  configured: Config,
+  environment: Environment,
   { ids, trust }: AdoptOrder,
   complain: (line: string) => void,
 ): Promise<Outcome<AdoptionReport>> {
-  const opened = await openParts(config);
+  const opened = await openParts(configured, environment);
   if (opened.kind === 'failed') return opened;
-  const { writer, processors } = opened.value;
+  const { config, writer, processors } = opened.value;
   try {
     const adoption = new Adoption({
       writer,
@@ -78,13 +83,15 @@ async function adopt(
   }
 }
 
-async function openParts(config: Config) {
+async function openParts(configured: Config, environment: Environment) {
   try {
-    const processors = await openAuditedProcessors(config, systemClock);
-    const names = config.processors.map(({ name }) => name);
-    const writer = await BooksWriter.open(config.ledger, names, systemClock);
+    const names = configured.processors.map(({ name }) => name);
+    const writer = await BooksWriter.open(configured.ledger, names, systemClock);
     if (writer.kind === 'failed') return writer;
-    return { kind: 'ok', value: { writer: writer.value, processors } } as const;
+    const added = await addedProcessors(writer.value.ledger, configured.processors, environment);
+    const config = { ...configured, processors: [...configured.processors, ...added] };
+    const processors = await openAuditedProcessors(config.processors, systemClock);
+    return { kind: 'ok', value: { config, writer: writer.value, processors } } as const;
   } catch (error) {
     if (isSetupError(error)) return failed(error.message);
     throw error;

@@ -1,4 +1,4 @@
-import type { Config } from '../config/config.ts';
+import type { ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import { openContractOf } from '../processor/open-contract.ts';
@@ -6,9 +6,12 @@ import { propagationOnlyTracer } from '../tracing/open.ts';
 import type { AuditedProcessor } from './inquiry.ts';
 
 /** The processors of a deployment, each with a connection for an audit. Rejects if a contract cannot be opened. */
-export async function openAuditedProcessors(config: Config, clock: Clock): Promise<AuditedProcessor[]> {
-  const contracts = await Promise.all(config.processors.map(openContractOf));
-  return config.processors.flatMap((target, index): AuditedProcessor[] => {
+export async function openAuditedProcessors(
+  targets: readonly ProcessorTarget[],
+  clock: Clock,
+): Promise<AuditedProcessor[]> {
+  const contracts = await Promise.all(targets.map(openContractOf));
+  return targets.flatMap((target, index): AuditedProcessor[] => {
     const contract = contracts[index];
     if (contract === undefined) return [];
     const parts = { ...target, contract, connectionCount: 1, clock, tracer: propagationOnlyTracer };

@@ -1,7 +1,9 @@
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Environment } from '../core/environment.ts';
 import type { Ledger, Reply } from '../ledger/ledger.ts';
 import { openLedger } from '../ledger/open.ts';
+import { addedProcessors } from './added-processors.ts';
 import { Audit, type AuditRequest } from './audit.ts';
 import { openAuditedProcessors } from './audited-processors.ts';
 import type { AuditedProcessor } from './inquiry.ts';
@@ -11,6 +13,8 @@ import type { AuditReport } from './report.ts';
 
 export interface AuditorParts {
   readonly config: Config;
+  /** Where the settings come from. */
+  readonly environment: Environment;
   readonly clock: Clock;
   readonly random: () => number;
 }
@@ -26,11 +30,22 @@ export class Auditor {
   readonly #clock: Clock;
 
   /** Rejects if the directory of an embedded ledger cannot be used. */
-  static async open({ config, clock, random }: AuditorParts): Promise<Auditor> {
+  static async open({ config, environment, clock, random }: AuditorParts): Promise<Auditor> {
     const names = config.processors.map(({ name }) => name);
-    const processors = await openAuditedProcessors(config, clock);
     const ledger = await openLedger(config.ledger, names, { clock, random }, 'elsewhere');
-    return new Auditor(config, clock, ledger, processors);
+    try {
+      const targets = [...config.processors];
+      for (const target of await addedProcessors(ledger, config.processors, environment)) {
+        if ((await ledger.registerProcessor(target.name)).kind === 'unavailable') break;
+        ledger.addProcessor(target.name);
+        targets.push(target);
+      }
+      const processors = await openAuditedProcessors(targets, clock);
+      return new Auditor({ ...config, processors: targets }, clock, ledger, processors);
+    } catch (error) {
+      await ledger.close();
+      throw error;
+    }
   }
 
   private constructor(config: Config, clock: Clock, ledger: Ledger, processors: readonly AuditedProcessor[]) {

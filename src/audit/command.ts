@@ -99,7 +99,7 @@ async function auditHere(
   const parts = { clock: systemClock, random: Math.random };
   const entered = await enterLedger(config.ledger, parts);
   if (entered.kind === 'failed') return failed(`${entered.reason}. Let a gateway audit instead, with --url.`);
-  const auditor = await Auditor.open({ config, ...parts }).catch((error: unknown) => {
+  const auditor = await Auditor.open({ config, environment, ...parts }).catch((error: unknown) => {
     if (isSetupError(error)) return error;
     throw error;
   });

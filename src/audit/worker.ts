@@ -24,6 +24,7 @@ const { config, request }: AuditTask = workerData;
 const processors = await withCurrentCredentials(config, process.env);
 const auditor = await Auditor.open({
   config: { ...config, processors },
+  environment: process.env,
   clock: systemClock,
   random: Math.random,
 });

@@ -80,7 +80,7 @@ export class Gateway {
       // What is still open at the end must not go on beside the next situations.
       after: (delayMs, run) => clock.after(delayMs, () => (this.#isClosed ? undefined : run())),
     };
-    this.#sharedState.setControls(NAMES.map(() => ({ isPaused: false })));
+    this.#sharedState.setControls(NAMES.map(() => ({ use: 'in-use' })));
     const metrics = this.#metricsTable.thread(0);
     const targets = NAMES.map((name, position) => ({
       name,

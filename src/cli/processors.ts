@@ -1,5 +1,5 @@
 import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
-import { checked, command, decimal, examples, Misuse, option, whole } from './command.ts';
+import { checked, command, decimal, examples, jsonObject, Misuse, option, whole } from './command.ts';
 import { GATEWAY_URL, httpUrl, TOKEN_OPTION, tokenOf, userName } from './gateway-options.ts';
 
 const name = checked((text) =>
@@ -13,7 +13,9 @@ const amountText = checked((text) =>
 );
 
 export const processors = command('processors')
-  .summary('list, pause and resume the processors of a running deployment, change their fees and limits')
+  .summary(
+    'list the processors of a running deployment, add, pause and remove them, change their fees and limits',
+  )
   .description(
     'Lists the processors of a running deployment, or changes one of them. A change holds at every instance within a second, ' +
       'and survives restarts. See docs/processors.md.',
@@ -32,6 +34,13 @@ function changing(name: string) {
   return subcommand(name)
     .option('--why <text>', 'why, for the log and for other operators', '')
     .option('--by <name>', 'who; default: the user of this shell', userName());
+}
+
+/** What a processor costs and takes. */
+function withTerms(name: string) {
+  return changing(name)
+    .option('--share <decimal>', 'share of the amount that it costs, such as 0.015', decimal)
+    .option('--fixed <amount>', 'fixed part that each payment costs, such as 0.35', decimal);
 }
 
 processors
@@ -69,6 +78,56 @@ processors
       }),
   )
   .addCommand(
+    withTerms('add')
+      .summary('add one, or add one again that was removed')
+      .argument('<name>', 'its name', name)
+      .argument('[at]', 'its URL; without it, what was removed is added again as it was', httpUrl)
+      .option('--contract <contract>', 'its contract, such as rest')
+      .option(
+        '--bearer <secret>',
+        'the file with its bearer token, in PROCESSOR_SECRETS_DIR of every gateway',
+      )
+      .option(
+        '--members <json>',
+        'other members of an entry of the processors file, such as \'{"limits":{"callsPerSecond":50}}\'',
+        jsonObject,
+      )
+      .action(async (name, at, { url, json = false, why, by, token, ...given }) => {
+        const { addProcessor, changeProcessor } = await import('../operate/processors.ts');
+        const gateway = { url, json, token: tokenOf(token) };
+        const { contract, share, fixed, bearer, members = {} } = given;
+        if (at === undefined) {
+          if (Object.keys(given).length > 0)
+            throw new Misuse('expected the URL of the processor (see dinossauro processors add --help)');
+          const order = { ...gateway, name, change: { removed: false, why, by } };
+          process.exitCode = await changeProcessor(order, console);
+          return;
+        }
+        if (contract === undefined || (share === undefined && fixed === undefined))
+          throw new Misuse(
+            'expected --contract, and --share, --fixed or both (see dinossauro processors add --help)',
+          );
+        const fee = { ...(share !== undefined && { share }), ...(fixed !== undefined && { fixed }) };
+        const credentials = bearer === undefined ? {} : { credentials: { bearer } };
+        const processor = { name, url: at, contract, fee, ...credentials, ...members, why, by };
+        process.exitCode = await addProcessor({ ...gateway, processor }, console);
+      }),
+  )
+  .addCommand(
+    changing('remove')
+      .summary('send it nothing any more, and wait until no payment is open there')
+      .argument('<name>', 'the processor', name)
+      .option('--timeout <seconds>', 'how long to wait; it stays removed', whole(1), 600)
+      .action(async (name, { url, json = false, why, by, timeout, ...given }) => {
+        const { drainProcessor } = await import('../operate/processors.ts');
+        const order = { url, json, token: tokenOf(given.token), name, change: { removed: true, why, by } };
+        process.exitCode = await drainProcessor(
+          { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
+          console,
+        );
+      }),
+  )
+  .addCommand(
     changing('resume')
       .summary('send it payments again')
       .argument('<name>', 'the processor', name)
@@ -79,11 +138,9 @@ processors
       }),
   )
   .addCommand(
-    changing('fee')
+    withTerms('fee')
       .summary('change what a payment costs there, for payments that settle from now on')
       .argument('<name>', 'the processor', name)
-      .option('--share <decimal>', 'share of the amount, such as 0.015', decimal)
-      .option('--fixed <amount>', 'fixed part of each payment, such as 0.35', decimal)
       .addOption(
         option('--as-configured', 'as the settings of the gateways say').conflicts(['share', 'fixed']),
       )
@@ -134,7 +191,12 @@ processors
     examples([
       ['processors', 'what each processor is, and how many payments are open there'],
       ['processors pause default --why "maintenance until 14:00"', 'before its maintenance'],
-      ['processors drain default', 'before it is removed'],
+      ['processors drain default', 'before it is shut down for some time'],
+      [
+        'processors add bank https://bank.example --contract rest --share 0.01 --bearer BANK_KEY',
+        'a new one',
+      ],
+      ['processors remove bank --why "contract ended"', 'for good; its totals stay'],
       ['processors fee default --share 0.015 --fixed 0.35 --why "new contract"', 'when its price changes'],
       ['processors limits default --calls-per-second 50 --max-amount 1000.00', 'when it wants less'],
       ['processors resume default --url http://10.0.0.7:9999', 'through another gateway'],

@@ -5,8 +5,14 @@ import type { Tls } from '../core/tls.ts';
 import { type ApiKey, digestOf } from './api-key.ts';
 import { type KeysFileReading, readKeysFile } from './keys-file.ts';
 import type { LedgerTarget } from './parsers.ts';
+import { type DefinitionReading, readDefinition } from './processor-definition.ts';
 import type { ProcessorTarget } from './processor-target.ts';
-import { basicAuthorization, type ProcessorsFileReading, readProcessorsFile } from './processors-file.ts';
+import {
+  basicAuthorization,
+  type ProcessorDefaults,
+  type ProcessorsFileReading,
+  readProcessorsFile,
+} from './processors-file.ts';
 import { readSecret, type Secret } from './secret.ts';
 import { complaint, parseSetting, type Setting } from './setting.ts';
 import { type FieldValues, SECRETS, SECTIONS, SETTINGS, type SettingName, type Values } from './settings.ts';
@@ -72,17 +78,41 @@ export type ProcessorsReading = (
 ) &
   Pick<Config, 'processorFiles'>;
 
-/** Reads the processors alone, as their settings and files are now. */
-export function readProcessors(environment: Environment): ProcessorsReading {
+/**
+ * Reads the processors alone, as their settings and files are now, and those that operators have added behind them.
+ */
+export function readProcessors(environment: Environment, added: readonly unknown[] = []): ProcessorsReading {
   const { read, complaints } = readSettings(environment, '');
   const file = readFile(read, environment);
   const problems = [
     ...complaints.flatMap(({ name, text }) => (name in SECTIONS.Processors ? [text] : [])),
     ...processorsContradictions(read, file),
   ];
-  const files = { processorFiles: processorFiles(environment, file) };
+  const readings = added.map((definition) => addedOf(read, definition));
+  const files = {
+    processorFiles: [...processorFiles(environment, file), ...readings.flatMap((reading) => reading.files)],
+  };
+  const others: ProcessorTarget[] = [];
+  for (const reading of readings)
+    if (reading.kind === 'ok') others.push(reading.processor);
+    else problems.push(...reading.problems);
   if (problems.length > 0) return { kind: 'wrong', problems, ...files };
-  return { kind: 'ok', processors: processorsOf(read as Values, file), ...files };
+  return { kind: 'ok', processors: [...processorsOf(read as Values, file), ...others], ...files };
+}
+
+/** Reads a processor that operators have added. What its definition does not say comes from the settings. */
+export function readAddedProcessor(definition: unknown, environment: Environment): DefinitionReading {
+  return addedOf(readSettings(environment, '').read, definition);
+}
+
+function addedOf(values: Partial<Values>, definition: unknown): DefinitionReading {
+  const reading = readDefinition(definition, {
+    defaults: processorDefaults(values),
+    processorsFile: values.PROCESSORS_FILE ?? '',
+    secretsDir: values.PROCESSOR_SECRETS_DIR ?? '',
+  });
+  if (reading.kind === 'wrong') return reading;
+  return { ...reading, processor: withTls(reading.processor, values) };
 }
 
 interface SettingsReading {
@@ -253,11 +283,14 @@ function namedProcessors(values: Values): readonly ProcessorTarget[] {
 /** The processors file, if there is one. A setting that is invalid itself counts as its default here. */
 function readFile(values: Partial<Values>, environment: Environment): ProcessorsFileReading | null {
   const { PROCESSORS_FILE: path } = values;
-  if (!path) return null;
+  return path ? readProcessorsFile(path, processorDefaults(values), environment) : null;
+}
+
+function processorDefaults(values: Partial<Values>): ProcessorDefaults {
   const of = <Name extends SettingName>(name: Name): Values[Name] =>
     values[name] ??
     (parseSetting(SETTINGS.get(name) as Setting<unknown>, SETTINGS.get(name)?.default ?? '') as Values[Name]);
-  const defaults = {
+  return {
     callLimit: of('CONCURRENCY'),
     timeoutMs: of('PROCESSOR_TIMEOUT_MS'),
     healthTimeoutMs: of('HEALTH_TIMEOUT_MS'),
@@ -272,17 +305,18 @@ function readFile(values: Partial<Values>, environment: Environment): Processors
     poolThreadCount: of('POOL_THREADS'),
     maxAmountCents: of('MAX_AMOUNT'),
   };
-  return readProcessorsFile(path, defaults, environment);
 }
 
 function fileProcessors(
-  { PROCESSOR_CA_FILE: ca, PROCESSOR_CERT_FILE: cert, PROCESSOR_KEY_FILE: key }: Values,
+  values: Values,
   { processors }: Extract<ProcessorsFileReading, { kind: 'ok' }>,
 ): readonly ProcessorTarget[] {
-  return processors.map((target) => ({
-    ...target,
-    ...(usesTls(target.url) && { tls: tlsOf(ca, cert, key) }),
-  }));
+  return processors.map((target) => withTls(target, values));
+}
+
+function withTls(target: ProcessorTarget, values: Partial<Values>): ProcessorTarget {
+  const { PROCESSOR_CA_FILE: ca = '', PROCESSOR_CERT_FILE: cert = '', PROCESSOR_KEY_FILE: key = '' } = values;
+  return { ...target, ...(usesTls(target.url) && { tls: tlsOf(ca, cert, key) }) };
 }
 
 function tlsOf(ca: string, cert: string, key: string): Tls {

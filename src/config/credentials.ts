@@ -43,6 +43,17 @@ export function withCredentialsOf(
   };
 }
 
+/** A processor that operators have added, for those who need not know its secrets. */
+export function withoutSecrets(definition: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { credentials: _, adminToken: __, ...others } = definition;
+  return others;
+}
+
+/** Whether both are the same processor, perhaps with other credentials. */
+export function isSameProcessor(one: ProcessorTarget, other: ProcessorTarget, callsMax: number): boolean {
+  return changedMembers(one, other, callsMax).length === 0;
+}
+
 function refused(what: string): CredentialsChange {
   return {
     kind: 'refused',

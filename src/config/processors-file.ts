@@ -7,7 +7,7 @@ import { takenAmounts } from './amount-ranges.ts';
 import { anything, integer, lineOf, list, mapping, type Report, scalar, type ValueOf } from './file-field.ts';
 import { PROCESSOR_NAME, PROCESSORS_MAX, parseAmount, parseFee, parseHttpUrl } from './parsers.ts';
 import type { ContractSpec, ProcessorTarget } from './processor-target.ts';
-import { readSecret, secretPath } from './secret.ts';
+import { readSecret, type Secret, secretPath } from './secret.ts';
 import { type FileProblem, type FileValue, problemLine, readYaml } from './yaml-file.ts';
 
 /** A decimal as a number or as a text. */
@@ -34,7 +34,8 @@ function amount(about: string, fallback: string) {
   });
 }
 
-const PROCESSOR = mapping({
+/** An entry of the file. */
+export const PROCESSOR = mapping({
   about: 'One processor.',
   required: ['name', 'url', 'contract', 'fee'],
   members: {
@@ -222,10 +223,14 @@ export function readProcessorsFile(
   const reading = readYaml(path);
   const processors =
     reading.kind === 'ok'
-      ? new Reading({
+      ? new EntryReading({
           path,
           defaults,
-          environment,
+          secrets: {
+            pathOf: (name) => secretPath(name, environment),
+            read: (name) => readSecret(name, environment),
+          },
+          isModuleAllowed: () => true,
           report: (problem) => problems.push(problem),
           onSecretFile: (file) => files.add(file),
         }).read(reading.root)
@@ -246,10 +251,19 @@ export function readProcessorsFile(
   return { kind: 'wrong', problems: lines, files: [...files] };
 }
 
+/** Where the credentials are that a processor names. */
+export interface Secrets {
+  /** The file of a secret; empty: none. */
+  pathOf(name: string): string;
+  read(name: string): Secret;
+}
+
 interface ReadingParts {
   readonly path: string;
   readonly defaults: ProcessorDefaults;
-  readonly environment: Environment;
+  readonly secrets: Secrets;
+  /** Whether a contract may be this module. */
+  readonly isModuleAllowed: (path: string) => boolean;
   readonly report: Report;
   readonly onSecretFile: (path: string) => void;
 }
@@ -263,7 +277,8 @@ interface Entry {
   readonly path: string;
 }
 
-class Reading {
+/** Reads entries of the file. */
+export class EntryReading {
   readonly #parts: ReadingParts;
 
   constructor(parts: ReadingParts) {
@@ -282,7 +297,7 @@ class Reading {
       return [{ written, value, path: `processors[${index}]` }];
     });
     this.#checkNames(entries);
-    return entries.map((entry) => this.#target(entry));
+    return entries.map((entry) => this.target(entry));
   }
 
   #checkNames(entries: readonly Entry[]): void {
@@ -297,7 +312,8 @@ class Reading {
     }
   }
 
-  #target(entry: Entry): ProcessorTarget {
+  /** One processor. It is incomplete if something has been reported. */
+  target(entry: Entry): ProcessorTarget {
     const { defaults } = this.#parts;
     const { name = '', url = '', fee, limits, timeouts, inDoubtHoldMs, adminToken } = entry.written;
     const target = {
@@ -368,7 +384,13 @@ class Reading {
     const { contract = '', options = {}, url, credentials } = entry.written;
     const isPath = /^\.{0,2}\//.test(contract);
     const name = isPath ? resolve(dirname(this.#parts.path), contract) : contract;
-    if (isPath && !existsSync(name))
+    if (isPath && !this.#parts.isModuleAllowed(name))
+      this.#report(
+        entry,
+        ['contract'],
+        `${contract} is invalid: expected a contract that comes with the gateway, or a module in the folder of its PROCESSORS_FILE`,
+      );
+    else if (isPath && !existsSync(name))
       this.#report(entry, ['contract'], `${contract} is invalid: ${name} does not exist`);
     const given = [
       ...(url === undefined || basicAuthorization(url) === '' ? [] : ['url']),
@@ -408,10 +430,10 @@ class Reading {
   }
 
   #variable(entry: Entry, names: readonly string[], variableName: string): string {
-    const { environment, onSecretFile } = this.#parts;
-    const file = secretPath(variableName, environment);
+    const { secrets, onSecretFile } = this.#parts;
+    const file = secrets.pathOf(variableName);
     if (file !== '') onSecretFile(file);
-    const secret = readSecret(variableName, environment);
+    const secret = secrets.read(variableName);
     if (secret.kind === 'ok') return secret.text;
     const problem =
       secret.kind === 'wrong'
@@ -423,7 +445,8 @@ class Reading {
 
   #report({ value, path }: Entry, names: readonly string[], text: string, separator = ': '): void {
     const line = lineOf(value, names);
-    this.#parts.report({ line, text: `${path}.${names.join('.')}${separator}${text}` });
+    const at = path === '' ? names : [path, ...names];
+    this.#parts.report({ line, text: `${at.join('.')}${separator}${text}` });
   }
 }
 

@@ -293,6 +293,15 @@ export const SECTIONS = {
       parse: parsePath,
       faultOf: pathFault,
     }),
+    PROCESSOR_SECRETS_DIR: setting({
+      field: 'processorSecretsDir',
+      unit: 'path',
+      expected: 'a path',
+      about:
+        'A directory with the credentials of processors that operators add to a running deployment, one file for each, under the name that the processor gives it; see [processors.md](processors.md#add-and-remove-a-processor).',
+      parse: parsePath,
+      faultOf: pathFault,
+    }),
     PROCESSOR_CA_FILE: certificates(
       'Certificate authorities to trust for `https://` processors. Default: those of Node.js. This file and the two below are read again when they change.',
     ),

@@ -23,6 +23,8 @@ export type WebhooksFileReading =
 const EVENT_TYPES = [
   'payment.settled',
   'payment.rejected',
+  'processor.added',
+  'processor.removed',
   'processor.paused',
   'processor.resumed',
   'processor.fee-changed',

@@ -45,6 +45,11 @@ export abstract class FileWatch extends Repeating {
   /** Reads the files and puts in force what they say. */
   protected abstract read(): Promise<FilesReading>;
 
+  /** The next look reads the files, whatever they look like: there may be others. */
+  protected readAgain(): void {
+    this.#seen = '';
+  }
+
   protected override async work(): Promise<number> {
     const { lookEveryMs } = this.#parts;
     const seen = await appearance(this.#files);

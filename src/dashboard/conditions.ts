@@ -51,6 +51,8 @@ export interface Situation {
   readonly failoverDelayMs: number;
   /** Payments of the deployment that operators hold. */
   readonly heldPayments: number;
+  /** Processors that operators have added, and that this instance cannot open. */
+  readonly processorsNotOpened: number;
   /** Webhooks that get no events until an operator enables them. */
   readonly webhooksDisabled: number;
 }
@@ -265,7 +267,21 @@ function processorConditions(situation: Situation): Condition[] {
       .filter(({ isUnfit, restMs }) => !isUnfit && restMs !== null)
       .map((processor) => resting(processor, goElsewhere)),
     ...(open.length < processors.length && failing.length > 0 ? [someFail(failing, goElsewhere)] : []),
+    ...(situation.processorsNotOpened > 0 ? [notOpened(situation)] : []),
   ];
+}
+
+function notOpened({ processorsNotOpened: count }: Situation): Condition {
+  return {
+    severity: 'warning',
+    title: `${count === 1 ? 'A processor that was' : `${count} processors that were`} added cannot be opened here`,
+    forMs: null,
+    waiting: null,
+    effect:
+      'This instance sends nothing there, and refuses amounts that only it takes. Other instances may use it.',
+    advice:
+      'The log of this instance says why (cannot be opened here): a credential or a contract is missing on its machine, for example. It is tried again every 5 seconds.',
+  };
 }
 
 type OpenProcessor = ProcessorSituation & { readonly openForMs: number };

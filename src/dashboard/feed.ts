@@ -13,7 +13,8 @@ const FRAME_EVERY_MS = 1000;
 /** One frame a second for all viewers of this thread, made only while there are viewers. */
 export class Feed {
   readonly #parts: FeedParts;
-  readonly #hello: string;
+  /** How many processors viewers know. */
+  #shownCount = 0;
   #viewers = 0;
   #sampler: Sampler | null = null;
   #last: string | null = null;
@@ -21,7 +22,6 @@ export class Feed {
 
   constructor(parts: FeedParts) {
     this.#parts = parts;
-    this.#hello = textOf(parts.hello);
   }
 
   /** Adds a viewer. Returns the messages for it alone: later ones are published to all viewers. */
@@ -32,7 +32,14 @@ export class Feed {
       this.#last = textOf(this.#sampler.sample());
       this.#next();
     }
-    return this.#last === null ? [this.#hello] : [this.#hello, this.#last];
+    const hello = this.#hello();
+    return this.#last === null ? [hello] : [hello, this.#last];
+  }
+
+  #hello(): string {
+    const { hello } = this.#parts;
+    this.#shownCount = hello.processors.length;
+    return textOf(hello);
   }
 
   /** Removes a viewer; after the last one, sampler and timer stop. */
@@ -47,6 +54,7 @@ export class Feed {
   #next(): void {
     this.#cancel = this.#parts.clock.after(FRAME_EVERY_MS, () => {
       if (this.#sampler === null) return;
+      if (this.#parts.hello.processors.length > this.#shownCount) this.#parts.publish(this.#hello());
       this.#last = textOf(this.#sampler.sample());
       this.#next();
       this.#parts.publish(this.#last);

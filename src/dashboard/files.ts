@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 const PAGE = new URL('./page/', import.meta.url);
 const OWN = [
   'page.css',
+  'add-processor.js',
   'main.js',
   'charts.js',
   'conditions.js',

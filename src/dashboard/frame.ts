@@ -17,7 +17,7 @@ export interface Hello {
   readonly ledger: 'lmdb' | 'redis';
   readonly latencyBudgetMs: number;
   readonly failoverDelayMs: number;
-  /** Frames list processors in this order. */
+  /** Frames list processors in this order. When one is added, another hello comes before the next frame. */
   readonly processors: readonly {
     readonly name: string;
     readonly contract: string;
@@ -73,6 +73,8 @@ export interface ProcessorFigures {
   readonly settledPerS: number | null;
   /** An operator has paused it. */
   readonly paused: boolean;
+  /** An operator has removed it: it gets no payments any more. */
+  readonly removed: boolean;
   /** What a payment costs now. */
   readonly fee: Fee;
   /** What it takes now. */

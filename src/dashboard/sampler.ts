@@ -82,7 +82,7 @@ export class Sampler {
 
   /** The current frame; rates cover the time since the last call. */
   sample(): Frame {
-    const { clock, sharedState } = this.#parts;
+    const { clock, hello } = this.#parts;
     const nowMs = clock.monotonicMs();
     void this.#askLedger(nowMs);
     const before = this.#counts;
@@ -94,18 +94,14 @@ export class Sampler {
       atMs: clock.nowMs(),
       instance: this.#instance(counts, before, situation),
       conditions: conditions(situation),
-      processors: Array.from({ length: sharedState.shape.processorCount }, (_, processor) =>
-        this.#processor(processor, counts, before),
-      ),
+      processors: hello.processors.map((_, processor) => this.#processor(processor, counts, before)),
       deployment: this.#deployment(nowMs),
     };
   }
 
   #count(atMs: number): Counts {
-    const { sharedState, metricsTable } = this.#parts;
-    const settled = Array.from({ length: sharedState.shape.processorCount }, (_, processor) =>
-      metricsTable.countedAt(processor, 'settled'),
-    );
+    const { hello, metricsTable } = this.#parts;
+    const settled = hello.processors.map((_, processor) => metricsTable.countedAt(processor, 'settled'));
     return { atMs, accepted: metricsTable.counted('accepted'), settled };
   }
 
@@ -135,20 +131,29 @@ export class Sampler {
         segmentCount: segments.segmentCount,
       },
       queue: { size: ring.capacity - ring.room, capacity: ring.capacity },
-      processors: hello.processors.map(({ name }, processor) => ({
+      processors: this.#kept().map(([processor, name]) => ({
         name,
         openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.openedAtMs(processor) : null,
         isUnfit: sharedState.isUnfit(processor),
-        isPaused: sharedState.isPaused(processor),
+        isPaused: sharedState.use(processor) === 'paused',
         restMs: this.#restMs(processor, nowMs),
       })),
       credentialsOutdated: this.#areCredentialsOutdated(),
       booksFullInMs: this.#booksFigures()?.fullInMs ?? null,
       failoverDelayMs: hello.failoverDelayMs,
       heldPayments: metricsTable.gauge(0, 'booksHeld'),
+      processorsNotOpened: metricsTable.gauge(0, 'processorsNotOpened'),
       // The first HTTP thread delivers to webhooks.
       webhooksDisabled: metricsTable.gauge(poolThreadCount, 'webhooksDisabled'),
     };
+  }
+
+  /** Those that operators have not removed. */
+  #kept(): (readonly [processor: number, name: string])[] {
+    const { hello, sharedState } = this.#parts;
+    return hello.processors.flatMap(({ name }, processor) =>
+      sharedState.use(processor) === 'removed' ? [] : [[processor, name] as const],
+    );
   }
 
   #restMs(processor: number, nowMs: number): number | null {
@@ -244,7 +249,8 @@ export class Sampler {
     const { feePpm, feeFixedCents, ...limits } = sharedState.terms(processor) ?? this.#configured(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
-      paused: sharedState.isPaused(processor),
+      paused: sharedState.use(processor) === 'paused',
+      removed: sharedState.use(processor) === 'removed',
       fee: { feePpm, feeFixedCents },
       limits,
       breakerOpen: sharedState.breakerOpen(processor),

@@ -11,6 +11,7 @@ import { errorReason } from '../core/reason.ts';
 import { addressOf, placeOf } from '../core/redis-url.ts';
 import { slotOf } from '../ledger/redis/hash-slot.ts';
 import { shardRoots } from '../ledger/redis/hash-tags.ts';
+import { addedProcessors } from './added-processors.ts';
 import { PENDING_LIMIT, REDIS_TIMEOUT_MS } from './ask-ledger.ts';
 import { checkBooks } from './books.ts';
 import { checkDirectory, checkLeftJournals, checkLmdb, checkLock, freeBytesAt } from './directory.ts';
@@ -76,8 +77,11 @@ export async function* examine(environment: Environment, clock: Clock): AsyncGen
   yield ledgerFindings;
   if (!ledgerFindings.some(({ level }) => level === 'fail')) {
     yield await checkBooks(config, clock);
-    yield await checkStranded(config, clock);
+    const added = await addedProcessors(config, environment, clock);
+    yield added.findings;
+    yield await checkStranded({ ...config, processors: [...config.processors, ...added.targets] }, clock);
     yield await checkWebhooks(config, clock);
+    yield await Promise.all(added.targets.map(checkProcessor));
   }
   yield (await Promise.all(config.processors.map(checkContract))).flat();
   if (!isDemo) yield await Promise.all(config.processors.map(checkProcessor));

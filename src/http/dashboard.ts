@@ -1,6 +1,6 @@
 import { type ApiKey, hasScope } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
-import { contractLabel } from '../config/processor-target.ts';
+import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { termsInForce } from '../core/terms.ts';
@@ -30,6 +30,8 @@ import {
 export interface DashboardParts {
   readonly app: WebApp;
   readonly config: Config;
+  /** With those that operators have added. It may grow. */
+  readonly processors: readonly ProcessorTarget[];
   readonly keyring: Keyring;
   readonly sharedState: SharedState;
   readonly metricsTable: MetricsTable;
@@ -274,7 +276,7 @@ export class Dashboard {
 
   async #load(): Promise<Feed> {
     const { Feed } = await this.#modules.feed();
-    const { app, config, sharedState, metricsTable, ring, segments, ledger, clock } = this.#parts;
+    const { app, config, processors, sharedState, metricsTable, ring, segments, ledger, clock } = this.#parts;
     return new Feed({
       hello: {
         kind: 'hello',
@@ -282,11 +284,13 @@ export class Dashboard {
         ledger: config.ledger.kind,
         latencyBudgetMs: config.latencyBudgetMs,
         failoverDelayMs: config.failoverDelayMs,
-        processors: config.processors.map((target) => ({
-          name: target.name,
-          contract: contractLabel(target.contract),
-          terms: termsInForce(target, undefined, config),
-        })),
+        get processors() {
+          return processors.map((target) => ({
+            name: target.name,
+            contract: contractLabel(target.contract),
+            terms: termsInForce(target, undefined, config),
+          }));
+        },
         instanceUrl: config.dashboard.instanceUrl,
         lab: config.dashboard.lab,
         operates: this.#operates,

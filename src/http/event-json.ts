@@ -20,6 +20,8 @@ function dataJson(event: OutboxEvent): string {
       return `{"payment":${paymentJson(event.payment)},"chargedAmount":${centsToDecimal(event.chargedCents)}}`;
     case 'payment.rejected':
       return `{"payment":${paymentJson(event.payment)}}`;
+    case 'processor.added':
+    case 'processor.removed':
     case 'processor.paused':
     case 'processor.resumed': {
       const { processor, by, why } = event;

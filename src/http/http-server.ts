@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { type Clock, within } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
-import type { CallbackReaders } from './callbacks.ts';
+import type { Contracts } from './callbacks.ts';
 import { HttpWorker } from './http-worker.ts';
 import { HttpThread } from './thread.ts';
 import { createApp, type Listened, listen, type WebApp } from './uws.ts';
@@ -24,16 +24,16 @@ export interface HttpServerParts {
   readonly shared: SharedMemory;
   readonly clock: Clock;
   readonly log: Log;
-  readonly callbackReaders: CallbackReaders;
+  readonly contracts: Contracts;
   /** Called when an HTTP thread dies that was open. Its connections are lost, so the instance must stop. */
   readonly onDeath: (error: unknown) => void;
 }
 
 export async function openHttpServer(parts: HttpServerParts): Promise<HttpServer> {
   if (parts.config.httpThreadCount > 1) return SharedPortServer.open(parts);
-  const { config, shared, clock, log, callbackReaders } = parts;
+  const { config, shared, clock, log, contracts } = parts;
   await warmUpHttp(0, config, clock, log);
-  const thread = await HttpThread.open(0, config, shared, clock, log, callbackReaders);
+  const thread = await HttpThread.open(0, config, shared, clock, log, contracts);
   return { listen: () => listen(thread.app, config.listen), close: () => thread.close() };
 }
 

@@ -10,7 +10,7 @@ import type { WebApp } from './uws.ts';
 
 export interface MetricsParts extends Omit<ScrapeParts, 'refusals' | 'version'> {
   readonly app: WebApp;
-  readonly config: Pick<Config, 'access' | 'processors' | 'poolThreadCount' | 'httpThreadCount'>;
+  readonly config: Pick<Config, 'access' | 'poolThreadCount' | 'httpThreadCount'>;
   readonly keyring: Keyring;
 }
 

@@ -1,3 +1,5 @@
+import { PROCESSORS_MAX } from '../config/parsers.ts';
+
 /**
  * Every error that the gateway answers, as `application/problem+json` (RFC 9457). The key is the fragment of its `type`
  * and the heading of its section in `docs/errors.md`.
@@ -99,7 +101,7 @@ const PROBLEMS = {
   'no-such-processor': {
     status: '404 Not Found',
     title: 'No such processor',
-    detail: 'This instance is not configured with a processor of this name.',
+    detail: 'The deployment has no processor of this name.',
   },
   'no-such-webhook': {
     status: '404 Not Found',
@@ -121,6 +123,22 @@ const PROBLEMS = {
     status: '412 Precondition Failed',
     title: 'Processors changed',
     detail: 'The processors have been changed meanwhile. Read them again, and decide again.',
+  },
+  'processor-exists': {
+    status: '409 Conflict',
+    title: 'Processor exists',
+    detail: 'There is another processor of this name.',
+  },
+  'too-many-processors': {
+    status: '409 Conflict',
+    title: 'Too many processors',
+    detail: `A deployment has at most ${PROCESSORS_MAX} processors.`,
+  },
+  'last-processor': {
+    status: '409 Conflict',
+    title: 'Last processor',
+    detail:
+      'No other processor is in use, so that payments would wait without an end. Add or resume another one first.',
   },
   'books-not-in-use': {
     status: '409 Conflict',

@@ -1,9 +1,10 @@
 import type { Fee } from '../core/fee.ts';
 import { wholeOf } from '../core/money.ts';
 import { CALLS_AT_ONCE_MAX, CALLS_PER_SECOND_MAX } from '../core/terms.ts';
-import type { LimitChanges, ProcessorChange } from '../ledger/processor-controls.ts';
+import type { LimitChanges, ProcessorChange, ProcessorDefinition } from '../ledger/processor-controls.ts';
+import { DEFINITION_MAX_BYTES } from '../shared-memory/definition-table.ts';
 import { BY_MAX, invalidChange, NO_OBJECT, parseObject, readSignature } from './operator-change.ts';
-import type { Problem } from './problem.ts';
+import { type Problem, problem } from './problem.ts';
 
 /** What a client asks to change at a processor: only what it names, and who wants it and why. */
 export type ChangeReading =
@@ -14,16 +15,21 @@ export type ChangeReading =
 export function readChange(body: Uint8Array): ChangeReading {
   const fields = parseObject(body);
   if (fields === null) return { kind: 'refused', problem: NO_OBJECT };
-  const { paused, fee, limits, by = '', why = '', ...others } = fields;
+  const { paused, removed, fee, limits, by = '', why = '', ...others } = fields;
   const [unknown] = Object.keys(others);
   if (unknown !== undefined)
     return refused(
       unknown.slice(0, BY_MAX),
-      'is not known: expected `paused`, `fee`, `limits`, `by` or `why`',
+      'is not known: expected `paused`, `removed`, `fee`, `limits`, `by` or `why`',
     );
-  if (paused === undefined && fee === undefined && limits === undefined)
-    return refused('paused', 'is missing, and so are `fee` and `limits`: expected one of them at least');
+  if ([paused, removed, fee, limits].every((member) => member === undefined))
+    return refused(
+      'paused',
+      'is missing, and so are `removed`, `fee` and `limits`: expected one of them at least',
+    );
   if (paused !== undefined && typeof paused !== 'boolean') return refused('paused', 'must be true or false');
+  if (removed !== undefined && typeof removed !== 'boolean')
+    return refused('removed', 'must be true or false');
   const readFees = fee === undefined || fee === null ? fee : readFee(fee);
   if (readFees === INVALID) return refused('fee', FEE_EXPECTED);
   const readTaken = limits === undefined || limits === null ? limits : readLimits(limits);
@@ -32,10 +38,37 @@ export function readChange(body: Uint8Array): ChangeReading {
   if ('body' in signed) return { kind: 'refused', problem: signed };
   const change = {
     ...(paused !== undefined && { isPaused: paused }),
+    ...(removed !== undefined && { isRemoved: removed }),
     ...(readFees !== undefined && { fee: readFees }),
     ...(readTaken !== undefined && { limits: readTaken }),
   };
   return { kind: 'ok', change: { ...change, ...signed } };
+}
+
+/** The processor that a client asks to add, and who wants it and why. */
+export type AdditionReading =
+  | {
+      readonly kind: 'ok';
+      readonly definition: ProcessorDefinition;
+      readonly by: string;
+      readonly why: string;
+    }
+  | { readonly kind: 'refused'; readonly problem: Problem };
+
+/** Reads the body of `POST /processors`, but for the members of the processor itself. */
+export function readAddition(body: Uint8Array): AdditionReading {
+  const fields = parseObject(body);
+  if (fields === null) return { kind: 'refused', problem: NO_OBJECT };
+  const { by = '', why = '', ...definition } = fields;
+  const signed = readSignature(by, why);
+  if ('body' in signed) return { kind: 'refused', problem: signed };
+  if (Buffer.byteLength(JSON.stringify(definition)) > DEFINITION_MAX_BYTES)
+    return { kind: 'refused', problem: invalidAddition([`it is longer than ${DEFINITION_MAX_BYTES} bytes`]) };
+  return { kind: 'ok', definition, ...signed };
+}
+
+export function invalidAddition(problems: readonly string[]): Problem {
+  return problem('change-not-valid', { detail: `The processor cannot be added: ${problems.join('; ')}.` });
 }
 
 const INVALID = Symbol('invalid');

@@ -10,6 +10,7 @@ import { openLedger } from '../ledger/open.ts';
 import { shardsOf } from '../ledger/shard-parts.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { CallbackRing } from '../shared-memory/callback-ring.ts';
+import { DefinitionTable } from '../shared-memory/definition-table.ts';
 import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
@@ -20,14 +21,16 @@ import type { Tracer } from '../tracing/tracer.ts';
 import type { Webhooks } from '../webhooks/webhooks.ts';
 import { Access } from './access.ts';
 import { serveAudit } from './audit.ts';
-import { type CallbackReaders, serveCallbacks } from './callbacks.ts';
+import { type Contracts, serveCallbacks } from './callbacks.ts';
 import { Dashboard } from './dashboard.ts';
 import { PaymentDecoder } from './decoder.ts';
+import { Definitions } from './definitions.ts';
 import { serveDocuments } from './documents.ts';
 import { eventJson } from './event-json.ts';
 import { EventRoutes } from './event-routes.ts';
 import { Keyring } from './keyring.ts';
 import { KeysWatch } from './keys-watch.ts';
+import { KnownProcessors } from './known-processors.ts';
 import { serveMetrics } from './metrics.ts';
 import { type Durability, PaymentAcceptor } from './payment-acceptor.ts';
 import { servePaymentActions } from './payment-actions.ts';
@@ -52,7 +55,7 @@ export interface HttpThreadParts {
   /** One in each shard of the ledger; none unless ACCEPT_DURABILITY=ledger. */
   readonly leases: readonly Lease[];
   readonly tracer: Tracer;
-  readonly callbackReaders: CallbackReaders;
+  readonly contracts: Contracts;
   /** Null: another thread delivers them, or there are none. */
   readonly webhooks: Webhooks | null;
 }
@@ -70,6 +73,7 @@ export class HttpThread {
   readonly #dashboard: Dashboard;
   readonly #events: EventRoutes;
   readonly #webhooks: Webhooks | null;
+  readonly #known: KnownProcessors;
   /** Null: there is no file with API keys. */
   readonly #keysWatch: KeysWatch | null;
   readonly #cancelReclaim: () => void;
@@ -80,7 +84,7 @@ export class HttpThread {
     shared: SharedMemory,
     clock: Clock,
     log: Log,
-    callbackReaders: CallbackReaders,
+    contracts: Contracts,
   ): Promise<HttpThread> {
     const names = config.processors.map(({ name }) => name);
     const ledger = await openLedger(config.ledger, names, { clock, random: Math.random, log }, 'elsewhere');
@@ -99,13 +103,13 @@ export class HttpThread {
       ledger,
       leases,
       tracer,
-      callbackReaders,
+      contracts,
       webhooks,
     });
   }
 
   constructor(parts: HttpThreadParts) {
-    const { index, config, shared, clock, log, ledger, leases, tracer, callbackReaders } = parts;
+    const { index, config, shared, clock, log, ledger, leases, tracer, contracts } = parts;
     const segments = new SegmentTable(shared.segments);
     const sharedState = new SharedState(shared.state, shared.shape);
     const idempotencyCache = new IdempotencyCache(shared.idempotencyCache);
@@ -159,10 +163,24 @@ export class HttpThread {
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
     const { maxAmountCents } = config;
+    const definitions = new Definitions(contracts, process.env);
+    this.#known = new KnownProcessors({
+      configured: config.processors,
+      contracts,
+      definitions,
+      table: new DefinitionTable(shared.definitions),
+      sharedState,
+      clock,
+    });
+    void this.#known.follow();
+    const processors = this.#known.targets;
     const operators = new Access({ mode: config.access.operator, keyring, scope: 'operate' });
     const paymentRoutes = new PaymentRoutes({
       app: this.app,
-      decoder: new PaymentDecoder(maxAmountCents, new TakenAmounts(config, sharedState)),
+      decoder: new PaymentDecoder(
+        maxAmountCents,
+        new TakenAmounts({ processors, maxAmountCents }, sharedState),
+      ),
       acceptor: new PaymentAcceptor({
         idempotencyCache,
         ring,
@@ -219,15 +237,14 @@ export class HttpThread {
     });
     serveCallbacks({
       app: this.app,
-      readers: callbackReaders,
-      names: config.processors.map(({ name }) => name),
+      processors: this.#known,
       ring: new CallbackRing(shared.callbacks),
       metrics,
     });
-    const { processors } = config;
     const processorRoutes = new ProcessorRoutes({
       app: this.app,
-      processors,
+      processors: config.processors,
+      definitions,
       bounds: config,
       sharedState,
       ledger,
@@ -242,6 +259,7 @@ export class HttpThread {
     this.#dashboard = new Dashboard({
       app: this.app,
       config,
+      processors,
       keyring,
       sharedState,
       metricsTable,
@@ -258,7 +276,17 @@ export class HttpThread {
       servePaymentActions(actionParts, `${path}/api/actions`, guard);
       serveWebhooks(webhookParts, `${path}/api/webhooks`, guard);
     });
-    serveMetrics({ app: this.app, config, keyring, metricsTable, sharedState, ring, segments, clock });
+    serveMetrics({
+      app: this.app,
+      config,
+      processors,
+      keyring,
+      metricsTable,
+      sharedState,
+      ring,
+      segments,
+      clock,
+    });
     journal.prepare();
     this.#cancelReclaim = every(clock, RECLAIM_EVERY_MS, () => {
       journal.prepare();
@@ -271,6 +299,7 @@ export class HttpThread {
   async close(): Promise<void> {
     this.#cancelReclaim();
     this.#keysWatch?.stop();
+    this.#known.stop();
     this.#dashboard.close();
     this.#events.close();
     this.app.close();

@@ -8,6 +8,7 @@ import type { Log } from '../core/log.ts';
 import { MemoryLedger } from '../ledger/memory/ledger.ts';
 import { allocateSharedMemory, RECORDS_PER_SEGMENT } from '../shared-memory/allocate.ts';
 import { propagationOnlyTracer } from '../tracing/open.ts';
+import { NO_CONTRACTS } from './callbacks.ts';
 import { HttpThread } from './thread.ts';
 import { listen } from './uws.ts';
 
@@ -58,7 +59,7 @@ async function postAll(config: Config, clock: Clock, log: Log): Promise<void> {
     ledger,
     leases: [],
     tracer: propagationOnlyTracer,
-    callbackReaders: new Map(),
+    contracts: NO_CONTRACTS,
     webhooks: null,
   });
   try {

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import { collectGarbage } from '../core/garbage.ts';
 import { countDroppedLines, createLogger, flushLogs } from '../core/log.ts';
-import { openCallbackReaders } from '../processor/callback-readers.ts';
+import { openCallbackReader, openCallbackReaders } from '../processor/callback-readers.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { SharedState } from '../shared-memory/state.ts';
 import { HttpThread } from './thread.ts';
@@ -30,8 +30,9 @@ const log = createLogger(config.logLevel, { instance: config.instanceId, thread:
 const sharedState = new SharedState(shared.state, shared.shape);
 countDroppedLines((lineCount) => sharedState.countDroppedLines(lineCount));
 await warmUpHttp(index, config, systemClock, log);
-const callbackReaders = await openCallbackReaders(config.processors);
-const thread = await HttpThread.open(index, config, shared, systemClock, log, callbackReaders);
+const readers = await openCallbackReaders(config.processors);
+const contracts = { readers, open: openCallbackReader };
+const thread = await HttpThread.open(index, config, shared, systemClock, log, contracts);
 collectGarbage();
 port.once('message', () => {
   void thread.close().then(() => {

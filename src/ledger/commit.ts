@@ -42,6 +42,12 @@ export function isPurged(
   return acceptedAtMs < purgedAtMs && !isFromTheFuture(purgedAtMs, Math.max(acceptedAtMs, requestedAtMs));
 }
 
+/** A ledger learns of each processor once, and after it has a number. */
+export function assertNewProcessor(names: readonly string[], name: string, isRegistered: boolean): void {
+  assert(!names.includes(name), 'the ledger knows this processor already');
+  assert(isRegistered, 'a processor must be registered before the ledger knows it');
+}
+
 export function assertProcessor(processorCount: number, processor: number): void {
   assert(Number.isInteger(processor), 'a processor must be an index');
   assert(processor >= 0, 'a processor must be an index');

@@ -26,6 +26,14 @@ import type { Folded, TooFine } from './retention.ts';
  */
 export interface Ledger {
   readonly shards: readonly Shard[];
+  /** Gives a processor its number in the books of every shard, unless it has one. The ledger does not know it yet. */
+  registerProcessor(name: string): Promise<Reply<void>>;
+  /**
+   * From now on the ledger is as if it had been opened with this registered processor, behind the others. It happens at
+   * once, so that the caller can add it to a list of its own in the same moment: what the ledger answers afterwards may
+   * name it.
+   */
+  addProcessor(name: string): void;
   /** The position of the shard in which a payment lives. It never changes. */
   shardOf(correlationId: string): number;
   /**

@@ -15,6 +15,12 @@ import type { ChangedLimits } from '../core/terms.ts';
 /** What an operator has decided about a processor, or what an instance has observed. */
 export type ProcessorEvent =
   | {
+      readonly type: 'processor.added' | 'processor.removed';
+      readonly processor: string;
+      readonly by: string;
+      readonly why: string;
+    }
+  | {
       readonly type: 'processor.paused';
       readonly processor: string;
       readonly by: string;

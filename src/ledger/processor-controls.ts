@@ -15,7 +15,14 @@ export interface ProcessorControls {
   readonly processors: Readonly<Record<string, ProcessorControl>>;
 }
 
+/** A processor that operators have added: an entry of the processors file, as plain data. It holds no secrets. */
+export type ProcessorDefinition = Readonly<Record<string, unknown>>;
+
 export interface ProcessorControl extends TermChanges {
+  /** Absent: only the settings say what it is. They go before this where they name it, too. */
+  readonly definition?: ProcessorDefinition;
+  /** True: it gets no payment requests any more, whatever the settings say. What is in doubt there is still asked for. */
+  readonly isRemoved?: boolean;
   /** It gets no payment requests. What is in doubt there is still asked for. */
   readonly isPaused: boolean;
   /** When this was last changed, UTC. */
@@ -27,6 +34,8 @@ export interface ProcessorControl extends TermChanges {
 
 /** What an operator asks for. What is left out stays as it is. */
 export interface ProcessorChange extends Pick<ProcessorControl, 'by' | 'why'> {
+  readonly definition?: ProcessorDefinition;
+  readonly isRemoved?: boolean;
   readonly isPaused?: boolean;
   readonly fee?: Fee | null;
   /** Null, of one limit or of all: as configured. */
@@ -44,13 +53,19 @@ export function changed(
   change: ProcessorChange,
   nowMs: number,
 ): ProcessorControls | null {
-  const { isPaused, fee, limits = {} } = controls.processors[name] ?? AS_CONFIGURED;
+  const control = controls.processors[name] ?? AS_CONFIGURED;
+  const { isPaused, isRemoved = false, fee, limits = {} } = control;
+  const definition = control.definition ?? change.definition;
   const next = {
+    ...(definition !== undefined && { definition }),
+    ...((change.isRemoved ?? isRemoved) && { isRemoved: true }),
     isPaused: change.isPaused ?? isPaused,
     fee: change.fee === undefined ? fee : change.fee,
     limits: changedLimits(limits, change.limits),
   };
-  if (next.isPaused === isPaused && isSameFee(next.fee, fee) && isSame(next.limits, limits)) return null;
+  const isSameUse = next.isPaused === isPaused && (next.isRemoved ?? false) === isRemoved;
+  const isSameProcessor = isSameUse && definition === control.definition;
+  if (isSameProcessor && isSameFee(next.fee, fee) && isSame(next.limits, limits)) return null;
   const { by, why } = change;
   const processors = { ...controls.processors, [name]: { ...next, changedAtMs: nowMs, by, why } };
   return { version: controls.version + 1, processors };
@@ -67,6 +82,9 @@ export function changeEvents(
   if (now === undefined) return [];
   const said = { processor, by: now.by, why: now.why };
   const events: ProcessorEvent[] = [];
+  const wasThere = was.isRemoved !== true && (was.definition !== undefined || now.definition === undefined);
+  if (now.isRemoved !== true && !wasThere) events.push({ type: 'processor.added', ...said });
+  if (now.isRemoved === true && was.isRemoved !== true) events.push({ type: 'processor.removed', ...said });
   if (now.isPaused !== was.isPaused)
     events.push({ type: now.isPaused ? 'processor.paused' : 'processor.resumed', ...said });
   if (!isSameFee(now.fee, was.fee)) events.push({ type: 'processor.fee-changed', ...said, fee: now.fee });
@@ -75,7 +93,10 @@ export function changeEvents(
   return events;
 }
 
-const AS_CONFIGURED: Pick<ProcessorControl, 'isPaused' | keyof TermChanges> = { isPaused: false, fee: null };
+const AS_CONFIGURED: Omit<ProcessorControl, 'changedAtMs' | 'by' | 'why'> = {
+  isPaused: false,
+  fee: null,
+};
 const LIMIT_NAMES = ['callLimit', 'callsPerSecond', 'minAmountCents', 'maxAmountCents'] as const;
 
 function changedLimits(limits: ChangedLimits, change: LimitChanges | null | undefined): ChangedLimits {

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { contractLabel } from '../config/processor-target.ts';
+import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import { RECORD_BYTES } from '../journal/record.ts';
 import {
@@ -23,7 +23,9 @@ export interface ScrapeParts {
   readonly sharedState: SharedState;
   readonly ring: Ring;
   readonly segments: SegmentTable;
-  readonly config: Pick<Config, 'processors' | 'poolThreadCount' | 'httpThreadCount'>;
+  readonly config: Pick<Config, 'poolThreadCount' | 'httpThreadCount'>;
+  /** With those that operators have added. It may grow. */
+  readonly processors: readonly ProcessorTarget[];
   /** The problems that a POST may be refused with, in the order in which the metrics table counts them. */
   readonly refusals: readonly Refusal[];
   readonly version: string;
@@ -90,9 +92,8 @@ export class Scrape {
   }
 
   #settlements(): Family[] {
-    const { sharedState, config } = this.#parts;
-    const { metricsTable } = this.#parts;
-    const feeOf = (processor: number) => sharedState.terms(processor) ?? config.processors[processor];
+    const { sharedState, processors, metricsTable } = this.#parts;
+    const feeOf = (processor: number) => sharedState.terms(processor) ?? processors[processor];
     return [
       counter('dinossauro_payments_settled', 'Payments settled by this instance.', this.#counted('settled')),
       counter(
@@ -191,9 +192,9 @@ export class Scrape {
   }
 
   #breakerFamilies(): Family[] {
-    const { sharedState, clock, config } = this.#parts;
+    const { sharedState, clock, processors } = this.#parts;
     const nowMs = clock.monotonicMs();
-    const reports = this.#byProcessor((processor, labels) => ({
+    const reports = this.#byKept((processor, labels) => ({
       labels,
       report: sharedState.reported(processor),
     }));
@@ -203,7 +204,7 @@ export class Scrape {
         type: 'info',
         name: 'dinossauro_processor',
         help: 'The contract that a processor speaks.',
-        samples: config.processors.map(({ name, contract }) => ({
+        samples: processors.map(({ name, contract }) => ({
           labels: { processor: name, contract: contractLabel(contract) },
           value: 1,
         })),
@@ -211,7 +212,7 @@ export class Scrape {
       gauge(
         'dinossauro_processor_unfit',
         'Whether a processor refuses every request (1), by its last answers, or not (0).',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: Number(sharedState.isUnfit(processor) && sharedState.breakerOpen(processor)),
         })),
@@ -219,10 +220,23 @@ export class Scrape {
       gauge(
         'dinossauro_processor_paused',
         'Whether an operator has paused a processor (1), so that it gets no payments, or not (0).',
+        this.#byKept((processor, labels) => ({
+          labels,
+          value: Number(sharedState.use(processor) === 'paused'),
+        })),
+      ),
+      gauge(
+        'dinossauro_processor_removed',
+        'Whether an operator has removed a processor (1), so that it gets no payments any more, or not (0).',
         this.#byProcessor((processor, labels) => ({
           labels,
-          value: Number(sharedState.isPaused(processor)),
+          value: Number(sharedState.use(processor) === 'removed'),
         })),
+      ),
+      gauge(
+        'dinossauro_processors_not_opened',
+        'Processors that operators have added and that this instance cannot open, so that it does not use them.',
+        [{ value: this.#greatest('processorsNotOpened') }],
       ),
       gauge(
         'dinossauro_credentials_outdated',
@@ -232,7 +246,7 @@ export class Scrape {
       gauge(
         'dinossauro_processor_rest_seconds',
         'How much longer nothing is sent to a processor, because it has asked for a rest.',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: seconds(Math.max(0, sharedState.restUntilMs(processor) - nowMs)),
         })),
@@ -241,7 +255,7 @@ export class Scrape {
       gauge(
         'dinossauro_breaker_open',
         'Circuit breaker of a processor: 1 open or half-open, so that only probes go there; 0 closed.',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: Number(sharedState.breakerOpen(processor)),
         })),
@@ -257,7 +271,7 @@ export class Scrape {
       gauge(
         'dinossauro_processor_latency_seconds',
         'Expected duration of a call: as observed lately, or as reported if that is newer.',
-        this.#byProcessor((processor, labels) => ({
+        this.#byKept((processor, labels) => ({
           labels,
           value: seconds(sharedState.latencyMs(processor)),
         })),
@@ -464,7 +478,15 @@ export class Scrape {
   }
 
   #byProcessor<T>(read: (processor: number, labels: { readonly processor: string }) => T): T[] {
-    return this.#parts.config.processors.map(({ name }, processor) => read(processor, { processor: name }));
+    return this.#parts.processors.map(({ name }, processor) => read(processor, { processor: name }));
+  }
+
+  /** Without those that operators have removed: how they are is of no interest, and must raise no alert. */
+  #byKept<T>(read: (processor: number, labels: { readonly processor: string }) => T): T[] {
+    const { sharedState } = this.#parts;
+    return this.#byProcessor((processor, labels) =>
+      sharedState.use(processor) === 'removed' ? [] : [read(processor, labels)],
+    ).flat();
   }
 
   #poolSum(name: 'inFlight' | 'waiting' | 'stranded' | 'notTaken'): number {
@@ -488,7 +510,7 @@ export class Scrape {
   }
 
   /** Over the pool threads. */
-  #greatest(name: 'shardsFailing' | 'credentialsOutdated'): number {
+  #greatest(name: 'shardsFailing' | 'credentialsOutdated' | 'processorsNotOpened'): number {
     const { metricsTable } = this.#parts;
     return Math.max(0, ...this.#poolThreads().map((thread) => metricsTable.gauge(thread, name)));
   }

@@ -21,6 +21,9 @@ interface ShownLimits {
 export interface ShownProcessor {
   readonly name: string;
   readonly paused: boolean;
+  readonly removed: boolean;
+  /** By operators: the settings of the gateway that was asked do not name it. */
+  readonly added: boolean;
   readonly fee: ShownFee;
   readonly configuredFee: ShownFee;
   readonly limits: ShownLimits;
@@ -54,6 +57,11 @@ interface ChangeOrder extends ListOrder {
   readonly change: object & { readonly limits?: { readonly callsAtOnce?: number } | null };
 }
 
+interface AddOrder extends ListOrder {
+  /** As `POST /processors` has it. */
+  readonly processor: object;
+}
+
 interface DrainOrder extends ChangeOrder {
   readonly timeoutMs: number;
   /** How often the gateway is asked; less often at first, because instances hear of a pause within a second. */
@@ -72,6 +80,16 @@ export async function listProcessors(order: ListOrder, output: Output): Promise<
   return DONE;
 }
 
+/** Implements `dinossauro processors add`. */
+export async function addProcessor({ processor, ...order }: AddOrder, output: Output): Promise<number> {
+  const body = JSON.stringify(processor);
+  const answer = await askGateway(order, { method: 'POST', path: '/processors', body });
+  if (answer.kind === 'failed') return fail(answer, output);
+  const added = JSON.parse(answer.value) as ShownProcessor;
+  output.log(order.json ? JSON.stringify(added, null, 1) : changedLine(added));
+  return DONE;
+}
+
 /** Implements `dinossauro processors pause`, `resume`, `fee` and `limits`. */
 export async function changeProcessor(order: ChangeOrder, output: Output): Promise<number> {
   const changed = await change(order);
@@ -81,7 +99,7 @@ export async function changeProcessor(order: ChangeOrder, output: Output): Promi
   return DONE;
 }
 
-/** Implements `dinossauro processors drain`. */
+/** Implements `dinossauro processors drain` and `remove`. */
 export async function drainProcessor(order: DrainOrder, output: Output): Promise<number> {
   const changed = await change(order);
   if (changed.kind === 'failed') return fail(changed, output);
@@ -93,8 +111,8 @@ export async function drainProcessor(order: DrainOrder, output: Output): Promise
     const listing = await list(order);
     if (listing.kind === 'failed') return fail(listing, output);
     const processor = listing.value.processors.find(({ name }) => name === order.name);
-    if (processor === undefined || !processor.paused) {
-      output.error(`dinossauro: ${order.name} has been resumed meanwhile`);
+    if (processor === undefined || !(processor.paused || processor.removed)) {
+      output.error(`dinossauro: ${order.name} gets payments again, because somebody has changed that`);
       return FAILED;
     }
     const { open } = processor;
@@ -107,7 +125,8 @@ export async function drainProcessor(order: DrainOrder, output: Output): Promise
       return DONE;
     }
     if (systemClock.monotonicMs() >= deadlineMs) {
-      output.error(`dinossauro: ${open} payments are still open at ${order.name}; it stays paused`);
+      const stays = processor.removed ? 'removed' : 'paused';
+      output.error(`dinossauro: ${open} payments are still open at ${order.name}; it stays ${stays}`);
       return FAILED;
     }
     if (open !== shown && !order.json) output.log(`${open} payments are open at ${order.name}`);
@@ -126,8 +145,8 @@ async function change({ name, change, ...order }: ChangeOrder): Promise<Outcome<
   return answer.kind === 'ok' ? { kind: 'ok', value: JSON.parse(answer.value) as ShownProcessor } : answer;
 }
 
-function changedLine({ name, paused, fee, limits, changedAt, ...control }: ShownProcessor): string {
-  const state = `${name} is ${paused ? 'paused' : 'in use'} and costs ${feeText(fee)} (limits: ${limitsText(limits)})`;
+function changedLine({ fee, limits, changedAt, ...control }: ShownProcessor): string {
+  const state = `${control.name} is ${stateOf(control)} and costs ${feeText(fee)} (limits: ${limitsText(limits)})`;
   return changedAt === null ? `${state}, as configured` : `${state}, ${saidOf({ changedAt, ...control })}`;
 }
 
@@ -150,9 +169,9 @@ function saidOf({ changedAt, by, why }: Pick<ShownProcessor, 'changedAt' | 'by' 
 
 function listingLines({ processors, credentialsReadAt }: Listing): string[] {
   const heads = ['NAME', 'STATE', 'OPEN', 'FEE', 'LIMITS', 'CONTRACT', 'LAST CHANGE'];
-  const rows = processors.map(({ name, paused, open, contract, ...shown }) => [
-    name,
-    stateOf(paused, open),
+  const rows = processors.map(({ open, contract, ...shown }) => [
+    shown.name,
+    shown.paused && !shown.removed && open === 0 ? 'paused, drained' : stateOf(shown),
     String(open),
     besides(feeText(shown.fee), feeText(shown.configuredFee)),
     besides(limitsText(shown.limits), limitsText(shown.configuredLimits)),
@@ -168,9 +187,9 @@ function besides(now: string, configured: string): string {
   return now === configured ? now : `${now} (${configured})`;
 }
 
-function stateOf(paused: boolean, open: number): string {
-  if (!paused) return 'in use';
-  return open === 0 ? 'paused, drained' : 'paused';
+function stateOf({ paused, removed }: Pick<ShownProcessor, 'paused' | 'removed'>): string {
+  if (removed) return 'removed';
+  return paused ? 'paused' : 'in use';
 }
 
 function feeText({ share, fixed }: ShownFee): string {

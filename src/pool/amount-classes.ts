@@ -48,13 +48,14 @@ export class AmountClasses {
       const amountClass = known === -1 ? orders.push(order) - 1 : known;
       if (intervals.at(-1)?.amountClass !== amountClass) intervals.push({ fromCents, amountClass });
     }
-    if (isDeepStrictEqual([orders, intervals], [this.#orders, this.#intervals])) return false;
-    this.#orders = orders;
-    this.#intervals = intervals;
+    const isSame = isDeepStrictEqual([orders, intervals], [this.#orders, this.#intervals]);
     this.#cheaper = tariffs.map(
       (_, processor) =>
         new Set(orders.flatMap((order) => order.slice(0, Math.max(0, order.indexOf(processor))))),
     );
+    if (isSame) return false;
+    this.#orders = orders;
+    this.#intervals = intervals;
     return true;
   }
 

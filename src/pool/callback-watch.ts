@@ -4,7 +4,8 @@ import { type CallbackRing, CallbackSlot } from '../shared-memory/callback-ring.
 
 export interface CallbackWatchParts {
   readonly ring: CallbackRing;
-  readonly processorCount: number;
+  /** The names of the processors. It may grow. */
+  readonly names: readonly string[];
   /** Called with the ids that processors have called back about, by processor. */
   readonly onCallbacks: (ids: readonly ReadonlySet<string>[]) => void;
   readonly stopping: () => boolean;
@@ -35,8 +36,8 @@ export class CallbackWatch {
   }
 
   #handOver(): void {
-    const { ring, processorCount, onCallbacks } = this.#parts;
-    const ids = Array.from({ length: processorCount }, () => new Set<string>());
+    const { ring, names, onCallbacks } = this.#parts;
+    const ids = names.map(() => new Set<string>());
     while (ring.take(this.#slot)) ids[this.#slot.processor]?.add(readUuid(this.#slot.id, 0));
     onCallbacks(ids);
   }

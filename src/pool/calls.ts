@@ -42,22 +42,25 @@ export class Calls {
   readonly #pace: Pace;
   /** Most calls of this thread. */
   #limits: readonly number[] = [];
-  readonly #acquired: number[];
+  readonly #acquired: number[] = [];
   /** In the order in which they began. */
-  readonly #running: Set<Delivery>[];
+  readonly #running: Set<Delivery>[] = [];
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
     this.#pace = new Pace({ ...parts, batchWindowMs: parts.policy.batchWindowMs });
     this.follow(parts.targets);
-    this.#acquired = parts.targets.map(() => 0);
-    this.#running = parts.targets.map(() => new Set());
-    for (const processor of parts.targets.keys()) parts.sharedState.setCalls(parts.thread, processor, 0, 0);
   }
 
-  /** These limits hold from now on. Calls in flight beyond them go on. */
+  /** These limits hold from now on, also for processors that are new. Calls in flight beyond them go on. */
   follow(targets: readonly CallLimits[]): void {
-    const { poolThreadCount } = this.#parts.policy;
+    const { sharedState, thread, policy } = this.#parts;
+    const { poolThreadCount } = policy;
+    for (let processor = this.#running.length; processor < targets.length; processor++) {
+      this.#acquired.push(0);
+      this.#running.push(new Set());
+      sharedState.setCalls(thread, processor, 0, 0);
+    }
     this.#limits = targets.map(({ callLimit }) => callShare(callLimit, poolThreadCount));
     this.#pace.follow(targets.map(({ callsPerSecond }) => callsPerSecond));
   }

@@ -7,7 +7,7 @@ import type { SharedState } from '../shared-memory/state.ts';
 
 export interface CircuitWatchParts {
   readonly ledger: Pick<Ledger, 'bookmark' | 'setBookmark'>;
-  /** The names of the processors, in the order of the settings. */
+  /** The names of the processors, in the order of the shared state. It may grow. */
   readonly names: readonly string[];
   readonly instanceId: string;
   /** Names this watch among those of all instances and their lives. */
@@ -91,7 +91,8 @@ export class CircuitWatch extends Repeating {
   }
 
   #isOpen(processor: number): boolean {
-    return this.#parts.sharedState.breakerOpen(processor);
+    const { sharedState } = this.#parts;
+    return sharedState.breakerOpen(processor) && sharedState.use(processor) !== 'removed';
   }
 
   /** The breakers of an instance begin closed: that alone does not say that a processor works. */

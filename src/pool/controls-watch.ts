@@ -5,12 +5,12 @@ import { Repeating } from '../core/repeating.ts';
 import { type CallBounds, type Terms, termsInForce } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ProcessorControl, ProcessorControls } from '../ledger/processor-controls.ts';
-import type { SharedState } from '../shared-memory/state.ts';
+import type { SharedState, Use } from '../shared-memory/state.ts';
+import type { AddedProcessors } from './added-processors.ts';
 
 export interface ControlsWatchParts {
   readonly ledger: Pick<Ledger, 'processorControls'>;
-  /** The processors as configured, in their order. */
-  readonly targets: readonly (Terms & { readonly name: string })[];
+  readonly added: Pick<AddedProcessors, 'targets' | 'hasProblems' | 'learn'>;
   readonly bounds: CallBounds;
   readonly sharedState: SharedState;
   /** Wakes the pool threads: what waits may be routed now. */
@@ -23,6 +23,8 @@ export interface ControlsWatchParts {
 const LOOK_EVERY_MS = 500;
 /** Until it is known for the first time, nothing can be sent. */
 const LOOK_FIRST_EVERY_MS = 100;
+/** How often a processor is tried that cannot be opened. Each time may read files and load a module. */
+const OPEN_AGAIN_MS = 5000;
 
 /**
  * Follows what operators decide about the processors, and shows it to all threads of the instance. While the ledger does
@@ -31,6 +33,7 @@ const LOOK_FIRST_EVERY_MS = 100;
 export class ControlsWatch extends Repeating {
   readonly #parts: ControlsWatchParts;
   #known: ProcessorControls | null = null;
+  #learnedAtMs = 0;
 
   constructor(parts: ControlsWatchParts) {
     super(parts.clock);
@@ -41,19 +44,32 @@ export class ControlsWatch extends Repeating {
     const reply = await this.#parts.ledger.processorControls();
     if (this.isStopped) return 0;
     // Restored books may have an earlier version.
-    if (reply.kind === 'ok' && reply.value.version !== this.#known?.version) this.#change(reply.value);
+    if (reply.kind === 'ok' && (reply.value.version !== this.#known?.version || this.#mayOpenAgain()))
+      await this.#change(reply.value);
     return this.#known === null ? LOOK_FIRST_EVERY_MS : LOOK_EVERY_MS;
   }
 
-  #change(controls: ProcessorControls): void {
-    const { targets, bounds, sharedState, onChange } = this.#parts;
+  #mayOpenAgain(): boolean {
+    const { added, clock } = this.#parts;
+    return added.hasProblems && clock.monotonicMs() - this.#learnedAtMs >= OPEN_AGAIN_MS;
+  }
+
+  async #change(controls: ProcessorControls): Promise<void> {
+    const { added, bounds, sharedState, onChange, clock } = this.#parts;
+    await added.learn(controls);
+    if (this.isStopped) return;
+    this.#learnedAtMs = clock.monotonicMs();
+    const { targets } = added;
     const before = this.#known;
     this.#known = controls;
     const terms = targets.map((target) => termsInForce(target, controls.processors[target.name], bounds));
     sharedState.setControls(
       targets.map(({ name }, processor) => {
-        const { isPaused = false } = controls.processors[name] ?? {};
-        return { isPaused, ...(terms[processor] && { terms: terms[processor] }) };
+        const use = useOf(controls.processors[name]);
+        const inForce = terms[processor];
+        if (inForce === undefined) return { use };
+        // Nothing is routed there, and payments that only it takes count as not taken.
+        return { use, terms: use === 'removed' ? { ...inForce, ...NO_AMOUNTS } : inForce };
       }),
     );
     onChange();
@@ -70,6 +86,8 @@ export class ControlsWatch extends Repeating {
   ): void {
     const { log, bounds } = this.#parts;
     const said = { processor: name, ...(is !== undefined && { by: is.by, why: is.why }) };
+    if (useOf(is) !== useOf(was) && (useOf(is) === 'removed' || useOf(was) === 'removed'))
+      log.warn(said, useOf(is) === 'removed' ? 'processor removed' : 'processor added again');
     const isPaused = is?.isPaused ?? false;
     if (isPaused !== (was?.isPaused ?? false))
       log.warn(said, isPaused ? 'processor paused' : 'processor resumed');
@@ -92,4 +110,12 @@ export class ControlsWatch extends Repeating {
         : 'each pool thread has one call at least: the new limit of calls at once is raised',
     );
   }
+}
+
+/** Limits that no amount is within. */
+const NO_AMOUNTS = { minAmountCents: 1, maxAmountCents: 0 } as const;
+
+function useOf(control: ProcessorControl | undefined): Use {
+  if (control?.isRemoved === true) return 'removed';
+  return control?.isPaused === true ? 'paused' : 'in-use';
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import { type FilesReading, FileWatch } from '../core/file-watch.ts';
 import type { Log } from '../core/log.ts';
 import { isSetupError } from '../core/setup-error.ts';
+import type { ProcessorDefinition } from '../ledger/processor-controls.ts';
 import type { HttpProcessor } from '../processor/client.ts';
 import { openContractOf } from '../processor/open-contract.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
@@ -15,11 +16,12 @@ import type { CircuitBreakers } from './circuit-breakers.ts';
 export interface CredentialsWatchParts {
   /** The files that the processors come from. */
   readonly files: readonly string[];
-  readonly read: () => ProcessorsReading;
+  /** As they are now, with these that operators have added. */
+  readonly read: (added: readonly ProcessorDefinition[]) => ProcessorsReading;
   /** As they are in force. */
   readonly targets: readonly ProcessorTarget[];
   readonly callsMax: number;
-  /** In the same order. */
+  /** In the same order, with those that were `added` since. */
   readonly processors: readonly Pick<HttpProcessor, 'replace'>[];
   readonly breakers: Pick<CircuitBreakers, 'tryAgain'>;
   readonly sharedState: SharedState;
@@ -40,6 +42,7 @@ const LOOK_EVERY_MS = 500;
 export class CredentialsWatch extends FileWatch {
   readonly #parts: CredentialsWatchParts;
   #targets: readonly ProcessorTarget[];
+  readonly #added: ProcessorDefinition[] = [];
 
   constructor(parts: CredentialsWatchParts) {
     const { files, metrics, clock, log } = parts;
@@ -56,8 +59,15 @@ export class CredentialsWatch extends FileWatch {
     this.#targets = parts.targets;
   }
 
+  /** A processor that operators have added is in use. */
+  added(definition: ProcessorDefinition, target: ProcessorTarget): void {
+    this.#added.push(definition);
+    this.#targets = [...this.#targets, target];
+    this.readAgain();
+  }
+
   protected override async read(): Promise<FilesReading> {
-    const reading = this.#parts.read();
+    const reading = this.#parts.read(this.#added);
     const problems = reading.kind === 'wrong' ? reading.problems : await this.#take(reading.processors);
     // Those that it names now are looked at next time, also if this reading is of no use.
     return { files: reading.processorFiles, problems };
@@ -88,7 +98,8 @@ export class CredentialsWatch extends FileWatch {
       if (isSetupError(error)) return [error.message];
       throw error;
     }
-    this.#targets = change.processors;
+    // One may have been added meanwhile.
+    this.#targets = this.#targets.map((target, processor) => change.processors[processor] ?? target);
     sharedState.credentialsAtMs = readAtMs;
     return [];
   }

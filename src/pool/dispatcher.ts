@@ -80,7 +80,7 @@ export interface DispatcherParts {
   readonly thread: number;
   readonly source: Source;
   readonly ledger: Ledger;
-  /** The ledger and the shared state number them alike. */
+  /** The ledger and the shared state number them alike. It may grow (`processorAdded`). */
   readonly processors: readonly Processor[];
   /** In the same order. */
   readonly targets: readonly DispatchTarget[];
@@ -160,7 +160,7 @@ export class Dispatcher implements WriterOwner {
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#purgedAtMs = parts.sharedState.purgedAtMs;
-    this.#targets = parts.targets;
+    this.#targets = [...parts.targets];
     this.#calls = new Calls(parts);
     const { shards } = parts.ledger;
     this.#queue = new ClassQueues(parts.classes, shards.length);
@@ -406,11 +406,17 @@ export class Dispatcher implements WriterOwner {
 
   // Routing.
 
+  /** A processor was added to the lists that this was made with: what waits may be routed there. */
+  processorAdded(): void {
+    this.#followControls();
+    this.wake();
+  }
+
   /** What waits is routed by the terms in force. */
   #followControls(): void {
     const { sharedState, targets, classes } = this.#parts;
     const revision = sharedState.controlsRevision;
-    if (revision === this.#controlsRevision) return;
+    if (revision === this.#controlsRevision && targets.length === this.#targets.length) return;
     this.#controlsRevision = revision;
     this.#targets = targets.map((target, processor) => ({ ...target, ...sharedState.terms(processor) }));
     this.#calls.follow(this.#targets);

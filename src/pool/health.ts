@@ -50,9 +50,12 @@ export class HealthWatch {
 
   start(): void {
     void this.#subscribe();
-    for (const [processor, { reportsHealth }] of this.#parts.processors.entries()) {
-      if (reportsHealth) void this.#probe(processor);
-    }
+    for (const processor of this.#parts.processors.keys()) this.watch(processor);
+  }
+
+  /** Begins with one processor, which may have been added since the start. */
+  watch(processor: number): void {
+    if (this.#parts.processors[processor]?.reportsHealth === true) void this.#probe(processor);
   }
 
   stop(): void {
@@ -86,9 +89,11 @@ export class HealthWatch {
   }
 
   async #probe(processor: number): Promise<void> {
-    const { ledger, clock, policy } = this.#parts;
+    const { ledger, clock, policy, sharedState } = this.#parts;
     const { healthIntervalMs } = policy;
     const { healthTimeoutMs } = this.#targetOf(processor);
+    // It may have been shut down.
+    if (sharedState.use(processor) === 'removed') return this.#probeLater(processor, healthIntervalMs);
     const askedAtMs = clock.monotonicMs();
     const reply = await ledger.takeHealthTurn(processor, this.#lastTurns.get(processor) ?? 0);
     if (this.#stopped) return;

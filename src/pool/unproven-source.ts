@@ -1,3 +1,4 @@
+import type { ProcessorTarget } from '../config/processor-target.ts';
 import { type Backoff, equalJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -15,8 +16,9 @@ export interface UnprovenSourceParts {
   readonly books: Pick<BooksStatusWatch, 'kind' | 'isFrozen' | 'looked'>;
   readonly ledger: Ledger;
   readonly instanceId: string;
+  /** They may grow, both at once. */
   readonly processors: readonly Pick<Processor, 'find'>[];
-  readonly timeoutsMs: readonly number[];
+  readonly targets: readonly Pick<ProcessorTarget, 'timeoutMs'>[];
   /** Whether a processor that says that it does not hold a payment can be believed. */
   readonly believesAbsence: (processor: number) => boolean;
   readonly backoff: Backoff;
@@ -104,13 +106,13 @@ export class UnprovenSource implements Source {
   }
 
   async #lookUp(payment: Payment): Promise<Asked> {
-    const { ledger, processors, timeoutsMs, believesAbsence } = this.#parts;
+    const { ledger, processors, targets, believesAbsence } = this.#parts;
     const { correlationId } = payment;
     const known = await ledger.find(correlationId);
     if (known.kind === 'unavailable') return 'try-again';
     if (isKnown(known.value)) return 'is-known';
     const answers = await Promise.all(
-      processors.map((processor, index) => processor.find(correlationId, timeoutsMs[index] ?? 0)),
+      processors.map((processor, index) => processor.find(correlationId, targets[index]?.timeoutMs ?? 0)),
     );
     // Another may hold it, too, but it is not sent again: an audit finds that.
     for (const [processor, answer] of answers.entries())

@@ -69,7 +69,7 @@ async function drain(
 ): Promise<void> {
   const random = Math.random;
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
-  sharedState.setControls([{ isPaused: false }]);
+  sharedState.setControls([{ use: 'in-use' }]);
   const metrics = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE).thread(0);
   const ring = new Ring(Ring.allocate(RING_CAPACITY));
   const segments = new SegmentTable(SegmentTable.allocate(1, RING_CAPACITY));

@@ -9,17 +9,20 @@ import { isSetupError } from '../core/setup-error.ts';
 import { confirmationReport } from '../ledger/confirmation.ts';
 import { holderOf } from '../ledger/exclusive-bookmark.ts';
 import { openLedger } from '../ledger/open.ts';
+import type { ProcessorDefinition } from '../ledger/processor-controls.ts';
 import { HttpProcessor } from '../processor/client.ts';
 import type { Contract } from '../processor/contract.ts';
 import { openContractOf } from '../processor/open-contract.ts';
 import type { SharedMemory } from '../shared-memory/allocate.ts';
 import { CallbackRing } from '../shared-memory/callback-ring.ts';
+import { DefinitionTable } from '../shared-memory/definition-table.ts';
 import { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { MetricsTable } from '../shared-memory/metrics-table.ts';
 import { Ring } from '../shared-memory/ring.ts';
 import { SegmentTable } from '../shared-memory/segment-table.ts';
-import { SharedState } from '../shared-memory/state.ts';
+import { processorRows, SharedState } from '../shared-memory/state.ts';
 import { openTracer } from '../tracing/open.ts';
+import { AddedProcessors, type Opened } from './added-processors.ts';
 import { AmountClasses } from './amount-classes.ts';
 import { BooksStatusWatch } from './books-status-watch.ts';
 import { BooksWatch } from './books-watch.ts';
@@ -31,6 +34,7 @@ import { ControlsWatch } from './controls-watch.ts';
 import { CredentialsWatch } from './credentials-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { HealthWatch } from './health.ts';
+import { NewProcessors, type OpenedProcessor } from './new-processors.ts';
 import type { PoolThreadEnd } from './pool.ts';
 import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
@@ -58,7 +62,7 @@ export default async function runPoolThread({
   const policy = dispatcherPolicy(config);
   const { poolThreadCount } = config;
   // A thread that replaces a dead one begins with what has been in force since.
-  const targets = await withCurrentCredentials(config, process.env);
+  const targets = [...(await withCurrentCredentials(config, process.env))];
   const sharedState = new SharedState(shared.state, shared.shape);
   if (isFirst) sharedState.credentialsAtMs = clock.nowMs();
   void sharedState.untilCutOff().then(() => process.exit(0));
@@ -75,14 +79,16 @@ export default async function runPoolThread({
   // Once an instance is enough for people.
   const confirmedBy = confirmationReport(thread === 0 ? log : null, metrics);
   const ledger = await openLedger(config.ledger, names, { clock, random, confirmedBy }, 'here');
-  const hasCallbacks = opened.contracts.some(({ readCallback }) => readCallback !== undefined);
-  const processors = targets.map((target, processor) => {
-    const contract = opened.contracts[processor];
-    assert.ok(contract !== undefined);
+  const newProcessor = (target: ProcessorTarget, contract: Contract, processor: number) => {
     // Each call in flight has its own connection.
     const connectionCount = () =>
       callShare(sharedState.terms(processor)?.callLimit ?? target.callLimit, poolThreadCount);
     return new HttpProcessor({ ...target, contract, connectionCount, clock, tracer });
+  };
+  const processors = targets.map((target, processor) => {
+    const contract = opened.contracts[processor];
+    assert.ok(contract !== undefined);
+    return newProcessor(target, contract, processor);
   });
   const breakers = new CircuitBreakers({
     sharedState,
@@ -108,7 +114,7 @@ export default async function runPoolThread({
     ledger,
     instanceId: config.instanceId,
     processors,
-    timeoutsMs: targets.map(({ timeoutMs }) => timeoutMs),
+    targets,
     believesAbsence: (processor) => breakers.believesAbsence(processor),
     backoff: policy.backoff,
     stopping: () => sharedState.stopping,
@@ -134,16 +140,29 @@ export default async function runPoolThread({
     log,
     tracer,
   });
-  if (hasCallbacks) void callbackWatch().run();
+  const callbacks = new CallbackWatch({
+    ring: new CallbackRing(shared.callbacks),
+    names,
+    onCallbacks: (ids) => dispatcher.calledBack(ids),
+    stopping: () => sharedState.stopping,
+    clock,
+  });
+  let readsCallbacks = false;
+  for (const contract of opened.contracts) readCallbacksOf(contract);
   const hasEvents = config.ledger.outbox !== undefined;
   const circuits = thread === 0 && hasEvents ? circuitWatch() : null;
+  const health = thread === 0 ? healthWatch() : null;
+  const hasCredentialFiles = config.processorFiles.length > 0 || config.processorSecretsDir !== '';
+  const credentials = hasCredentialFiles ? await credentialsWatch() : null;
   const watches = [
     books,
     ...(circuits === null ? [] : [circuits]),
-    ...(thread === 0 ? watchesOfInstance() : []),
-    ...(config.processorFiles.length === 0 ? [] : [await credentialsWatch()]),
+    ...(health === null ? [] : [health, ...watchesOfInstance()]),
+    ...(credentials === null ? [] : [credentials]),
   ];
   for (const watch of watches) watch.start();
+  const table = new DefinitionTable(shared.definitions);
+  void new NewProcessors({ open, ledger, onOpened: addProcessor, table, sharedState, clock, log }).run();
   // Payments are taken in from the first turn on, so that what this instance has accepted is known, with its trace, before
   // what a former owner had sent is looked up.
   await books.looked();
@@ -161,14 +180,33 @@ export default async function runPoolThread({
   flushLogs();
   return { kind: 'done' };
 
-  function callbackWatch(): CallbackWatch {
-    return new CallbackWatch({
-      ring: new CallbackRing(shared.callbacks),
-      processorCount: names.length,
-      onCallbacks: (ids) => dispatcher.calledBack(ids),
-      stopping: () => sharedState.stopping,
-      clock,
-    });
+  function readCallbacksOf({ readCallback }: Contract): void {
+    if (readCallback === undefined || readsCallbacks) return;
+    readsCallbacks = true;
+    void callbacks.run();
+  }
+
+  async function open(definition: ProcessorDefinition): Promise<Opened<OpenedProcessor>> {
+    const { readAddedProcessor } = await import('../config/config.ts');
+    const reading = readAddedProcessor(definition, process.env);
+    if (reading.kind === 'wrong') return { kind: 'failed', problem: reading.problems.join('; ') };
+    const { processor: target } = reading;
+    const contracts = await openContracts([target]);
+    if (contracts.kind === 'misconfigured') return { kind: 'failed', problem: contracts.reason };
+    const [contract] = contracts.contracts;
+    assert.ok(contract !== undefined);
+    return { kind: 'ok', target: { definition, target, contract } };
+  }
+
+  /** All lists that number processors grow at once. */
+  function addProcessor({ definition, target, contract }: OpenedProcessor): void {
+    const processor = targets.push(target) - 1;
+    names.push(target.name);
+    processors.push(newProcessor(target, contract, processor));
+    dispatcher.processorAdded();
+    health?.watch(processor);
+    credentials?.added(definition, target);
+    readCallbacksOf(contract);
   }
 
   function circuitWatch(): CircuitWatch {
@@ -181,7 +219,7 @@ export default async function runPoolThread({
     const { readProcessors } = await import('../config/config.ts');
     return new CredentialsWatch({
       files: config.processorFiles,
-      read: () => readProcessors(process.env),
+      read: (added) => readProcessors(process.env, added),
       targets,
       callsMax: config.callsMax,
       processors,
@@ -193,10 +231,8 @@ export default async function runPoolThread({
     });
   }
 
-  /** One of each is enough for an instance. */
-  function watchesOfInstance() {
-    const { retentionMs } = config;
-    const health = new HealthWatch({
+  function healthWatch(): HealthWatch {
+    return new HealthWatch({
       ledger,
       processors,
       targets,
@@ -208,11 +244,28 @@ export default async function runPoolThread({
       random,
       log,
     });
+  }
+
+  /** One of each is enough for an instance. */
+  function watchesOfInstance() {
+    const { retentionMs } = config;
+    const added = new AddedProcessors({
+      configured: config.processors,
+      rowCount: processorRows(shared.shape),
+      open: async (definition) => {
+        const opening = await open(definition);
+        return opening.kind === 'ok' ? { kind: 'ok', target: opening.target.target } : opening;
+      },
+      ledger,
+      table: new DefinitionTable(shared.definitions),
+      sharedState,
+      metrics,
+      log,
+    });
     return [
-      health,
       new ControlsWatch({
         ledger,
-        targets,
+        added,
         bounds: config,
         sharedState,
         onChange: () => ring.wakeAll(),

@@ -13,10 +13,15 @@ export async function openCallbackReaders(
   const readers = new Map<string, CallbackReader>();
   for (const target of targets) {
     if (WITHOUT_CALLBACKS.has(target.contract.name)) continue;
-    const { openContractOf } = await import('./open-contract.ts');
-    const opened = await openContractOf(target);
-    if (opened.readCallback === undefined) continue;
-    readers.set(target.name, (body) => opened.readCallback?.(body) ?? null);
+    const reader = await openCallbackReader(target);
+    if (reader !== null) readers.set(target.name, reader);
   }
   return readers;
+}
+
+/** Opens the contract of a processor; null: it has no callbacks. Rejects with a `SetupError`. */
+export async function openCallbackReader(target: ProcessorTarget): Promise<CallbackReader | null> {
+  const { openContractOf } = await import('./open-contract.ts');
+  const opened = await openContractOf(target);
+  return opened.readCallback === undefined ? null : (body) => opened.readCallback?.(body) ?? null;
 }

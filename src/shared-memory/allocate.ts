@@ -1,6 +1,8 @@
 import { getRandomValues } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { PROCESSORS_MAX } from '../config/parsers.ts';
 import { CallbackRing } from './callback-ring.ts';
+import { DefinitionTable } from './definition-table.ts';
 import { IdempotencyCache } from './idempotency-cache.ts';
 import { MetricsTable } from './metrics-table.ts';
 import { Ring } from './ring.ts';
@@ -17,6 +19,7 @@ export interface SharedMemory {
   readonly segments: SharedArrayBuffer;
   readonly idempotencyCache: SharedArrayBuffer;
   readonly callbacks: SharedArrayBuffer;
+  readonly definitions: SharedArrayBuffer;
 }
 
 /** 16,384 records of 64 bytes: a file of 1 MiB. */
@@ -29,6 +32,7 @@ const CALLBACK_CAPACITY = 256;
 export function allocateSharedMemory(config: Config, leftOverSegments: number): SharedMemory {
   const shape = {
     processorCount: config.processors.length,
+    processorsMax: PROCESSORS_MAX,
     threadCount: config.poolThreadCount + config.httpThreadCount,
   };
   return {
@@ -39,5 +43,6 @@ export function allocateSharedMemory(config: Config, leftOverSegments: number): 
     segments: SegmentTable.allocate(config.journalSegmentCount + leftOverSegments, RECORDS_PER_SEGMENT),
     idempotencyCache: IdempotencyCache.allocate(config.queueCapacity, getRandomValues(new Uint32Array(2))),
     callbacks: CallbackRing.allocate(CALLBACK_CAPACITY),
+    definitions: DefinitionTable.allocate(PROCESSORS_MAX),
   };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert';
+import { type InstanceShape, processorRows } from './state.ts';
 
 /**
  * What the threads of an instance count and measure, in shared memory. Each thread writes its own row; any thread may
@@ -18,7 +19,7 @@ import assert from 'node:assert';
  * | 256 + 64p + 27          | processor p: payments in doubt, a gauge     | payments                     |
  * | 256 + 64p + 28          | processor p: histogram of its calls         | buckets, then the sum in ms  |
  *
- * Row t begins at word t (256 + 64P), with P processors. Pool threads come first, HTTP threads after them. A histogram
+ * Row t begins at word t (256 + 64P), with rows for P processors. Pool threads come first, HTTP threads after them. A histogram
  * has 35 buckets, the last for durations above every bound, followed by the sum.
  */
 const COUNTERS = [
@@ -95,6 +96,8 @@ const GAUGES = [
   /** Endpoints of webhooks that fail, and those that are disabled. */
   'webhooksFailing',
   'webhooksDisabled',
+  /** Processors that operators have added and that this instance cannot open. */
+  'processorsNotOpened',
 ] as const;
 
 /** The kinds of `BooksStatus` (`src/ledger/books-status.ts`). */
@@ -187,11 +190,6 @@ const GAUGE_WORD = cellsOf(GAUGES, GAUGES_AT, 1);
 const HISTOGRAM_WORD = cellsOf(HISTOGRAMS, HISTOGRAMS_AT, HISTOGRAM_WORDS);
 const PROCESSOR_COUNTER_WORD = cellsOf(PROCESSOR_COUNTERS, 0, 1);
 
-export interface MetricsShape {
-  readonly processorCount: number;
-  readonly threadCount: number;
-}
-
 /** A snapshot of a histogram. */
 export interface HistogramReading {
   /** The count of each bucket, not cumulative. There is one bucket more than there are bounds. */
@@ -200,14 +198,14 @@ export interface HistogramReading {
 }
 
 export class MetricsTable {
-  readonly shape: MetricsShape;
+  readonly shape: InstanceShape;
   readonly #words: Float64Array;
 
-  static allocate(shape: MetricsShape): SharedArrayBuffer {
+  static allocate(shape: InstanceShape): SharedArrayBuffer {
     return new SharedArrayBuffer(shape.threadCount * threadRowCells(shape) * 8);
   }
 
-  constructor(buffer: SharedArrayBuffer, shape: MetricsShape) {
+  constructor(buffer: SharedArrayBuffer, shape: InstanceShape) {
     assert.equal(buffer.byteLength, shape.threadCount * threadRowCells(shape) * 8);
     this.shape = shape;
     this.#words = new Float64Array(buffer);
@@ -342,8 +340,8 @@ function processorCell(processor: number): number {
   return PROCESSORS_AT + processor * PROCESSOR_WORDS;
 }
 
-function threadRowCells({ processorCount }: MetricsShape): number {
-  return PROCESSORS_AT + processorCount * PROCESSOR_WORDS;
+function threadRowCells(shape: InstanceShape): number {
+  return PROCESSORS_AT + processorRows(shape) * PROCESSOR_WORDS;
 }
 
 function cellsOf<Name extends string>(

@@ -19,7 +19,7 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 4                    | leftJournals    | i32  | primary            | seq-cst |
  * | 5                    | controls        | i32  | pool thread 0      | seq-cst |
  * | 6                    | credentialsAtMs | f64  | pool threads       | relaxed |
- * | 7                    | reserved        |      |                    |         |
+ * | 7                    | addedProcessors | i32  | pool thread 0      | seq-cst |
  * | 8 + 40p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
  * | 8 + 40p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
  * | 8 + 40p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
@@ -36,7 +36,7 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 8 + 40p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
  * | 8 + 40p + 14         | unfit           | i32  | pool threads       | seq-cst |
  * | 8 + 40p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 40p + 16         | paused          | i32  | pool thread 0      | seq-cst |
+ * | 8 + 40p + 16         | use             | i32  | pool thread 0      | seq-cst |
  * | 8 + 40p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
  * | 8 + 40p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
  * | 8 + 40p + 19         | callLimit       | f64  | pool thread 0      | relaxed |
@@ -49,11 +49,12 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
- * P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 40P, `cells` = rows + 2TP.
+ * Rows for P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 40P, `cells` = rows + 2TP.
+ * The processors of the settings have the first rows, and `addedProcessors` of the rows behind them are in force, too.
  * Times are on the monotonic clock, which all threads share, except `purgedAtMs` and `credentialsAtMs`. `probeAtMs` is an
  * integer so that compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in
  * microseconds, because more than a thousand calls a second are less than a millisecond apart. `breaker` is an index into
- * `BREAKER_STATES`, `reason` one into `ROUTING_REASONS`. `openedWhy` has 16 words of UTF-8 that end at the first zero.
+ * `BREAKER_STATES`, `use` one into `USES`, `reason` one into `ROUTING_REASONS`. `openedWhy` has 16 words of UTF-8 that end at the first zero.
  * `reason`, `openedWhy` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;
@@ -67,7 +68,8 @@ const DROPPED_LINES = 3;
 const LEFT_JOURNALS = 4;
 const CONTROLS = 5;
 const CREDENTIALS_AT = 6;
-assert.ok(CREDENTIALS_AT < HEADER_WORDS);
+const ADDED = 7;
+assert.ok(ADDED < HEADER_WORDS);
 
 const BREAKER = 0;
 const FAILURES_IN_ROW = 1;
@@ -85,7 +87,7 @@ const REST_UNTIL = 12;
 const LOOK_UP_AT = 13;
 const UNFIT = 14;
 const PACE_AT = 15;
-const PAUSED = 16;
+const USE = 16;
 const FEE_PPM = 17;
 const FEE_FIXED = 18;
 const CALL_LIMIT = 19;
@@ -111,14 +113,26 @@ const NO_LIMIT = 0;
 export const BREAKER_STATES = ['closed', 'open', 'half-open'] as const;
 export type BreakerState = (typeof BREAKER_STATES)[number];
 
+/** Whether a processor gets payments. One that operators have removed never gets any again, unless they add it again. */
+export const USES = ['in-use', 'paused', 'removed'] as const;
+export type Use = (typeof USES)[number];
+
 export interface InstanceShape {
+  /** The processors of the settings. */
   readonly processorCount: number;
+  /** How many there is room for, with those that operators add. Default: only those of the settings. */
+  readonly processorsMax?: number;
   readonly threadCount: number;
+}
+
+/** The number of processors that there are rows for. */
+export function processorRows({ processorCount, processorsMax = 0 }: InstanceShape): number {
+  return Math.max(processorCount, processorsMax);
 }
 
 /** What operators have decided about a processor. */
 export interface Controls {
-  readonly isPaused: boolean;
+  readonly use: Use;
   /** What it costs and takes. Default: as configured. */
   readonly terms?: Terms;
 }
@@ -132,6 +146,7 @@ export interface Reported {
 
 export class SharedState {
   readonly shape: InstanceShape;
+  readonly #rows: number;
   readonly #flags: Int32Array;
   readonly #measures: Float64Array;
   readonly #moments: BigInt64Array;
@@ -143,6 +158,7 @@ export class SharedState {
   constructor(buffer: SharedArrayBuffer, shape: InstanceShape) {
     assert.equal(buffer.byteLength, wordsOf(shape) * 8);
     this.shape = shape;
+    this.#rows = processorRows(shape);
     this.#flags = new Int32Array(buffer);
     this.#measures = new Float64Array(buffer);
     this.#moments = new BigInt64Array(buffer);
@@ -243,14 +259,30 @@ export class SharedState {
     return Atomics.load(this.#flags, CONTROLS * 2);
   }
 
-  /** The only setter of what they have decided, for all processors in their order. Readers look at the revision first. */
+  /**
+   * The only setter of what they have decided, for all processors in their order. Those behind the ones that were known
+   * are new, and never leave the list again. Readers look at the revision first.
+   */
   setControls(controls: readonly Controls[]): void {
-    assert.equal(controls.length, this.shape.processorCount);
-    for (const [processor, { isPaused, terms }] of controls.entries()) {
+    assert.ok(controls.length >= this.processorCount && controls.length <= this.#rows);
+    for (const [processor, { use, terms }] of controls.entries()) {
       this.#setTerms(processor, terms);
-      Atomics.store(this.#flags, this.#row(processor, PAUSED) * 2, isPaused ? 1 : 0);
+      Atomics.store(this.#flags, this.#row(processor, USE) * 2, USES.indexOf(use));
     }
+    Atomics.store(this.#flags, ADDED * 2, controls.length - this.shape.processorCount);
     Atomics.add(this.#flags, CONTROLS * 2, 1);
+    Atomics.notify(this.#flags, CONTROLS * 2);
+  }
+
+  /** How many processors the instance has: those of the settings, and those that operators have added. It never falls. */
+  get processorCount(): number {
+    return this.shape.processorCount + Atomics.load(this.#flags, ADDED * 2);
+  }
+
+  /** Resolves once the revision is not this one any more. Waiting does not keep a thread alive. */
+  async untilControlsChange(revision: number): Promise<void> {
+    const wait = Atomics.waitAsync(this.#flags, CONTROLS * 2, revision);
+    if (wait.async) await wait.value;
   }
 
   #setTerms(processor: number, terms: Terms | undefined): void {
@@ -263,9 +295,11 @@ export class SharedState {
     this.#measures[this.#row(processor, MAX_AMOUNT)] = terms.maxAmountCents;
   }
 
-  /** An operator has paused it. */
-  isPaused(processor: number): boolean {
-    return Atomics.load(this.#flags, this.#row(processor, PAUSED) * 2) === 1;
+  /** What operators have decided about its use. */
+  use(processor: number): Use {
+    const use = USES[Atomics.load(this.#flags, this.#row(processor, USE) * 2)];
+    assert.ok(use !== undefined);
+    return use;
   }
 
   /** What it costs and takes, after what operators have decided; null: as configured. */
@@ -284,9 +318,9 @@ export class SharedState {
     };
   }
 
-  /** Whether payments may be sent to it: not before it is known what is paused. */
+  /** Whether payments may be sent to it: not before it is known what operators have decided. */
   mayGetPayments(processor: number): boolean {
-    return this.controlsRevision > 0 && !this.isPaused(processor);
+    return this.controlsRevision > 0 && this.use(processor) === 'in-use';
   }
 
   // Processors.
@@ -497,8 +531,7 @@ export class SharedState {
 
   /** Clears the calls of a dead thread and marks it as not ready. */
   threadDied(thread: number): void {
-    for (let processor = 0; processor < this.shape.processorCount; processor++)
-      this.setCalls(thread, processor, 0, 0);
+    for (let processor = 0; processor < this.#rows; processor++) this.setCalls(thread, processor, 0, 0);
     this.setReady(thread, false);
   }
 
@@ -509,8 +542,8 @@ export class SharedState {
   }
 
   #cell(thread: number, processor: number): number {
-    const rowsEnd = HEADER_WORDS + this.shape.processorCount * ROW_WORDS;
-    return rowsEnd + (thread * this.shape.processorCount + processor) * CELL_WORDS;
+    const rowsEnd = HEADER_WORDS + this.#rows * ROW_WORDS;
+    return rowsEnd + (thread * this.#rows + processor) * CELL_WORDS;
   }
 
   #ready(thread: number): number {
@@ -524,6 +557,7 @@ export class SharedState {
   }
 }
 
-function wordsOf({ processorCount, threadCount }: InstanceShape): number {
-  return HEADER_WORDS + processorCount * ROW_WORDS + threadCount * (processorCount * CELL_WORDS + 1);
+function wordsOf(shape: InstanceShape): number {
+  const rows = processorRows(shape);
+  return HEADER_WORDS + rows * ROW_WORDS + shape.threadCount * (rows * CELL_WORDS + 1);
 }

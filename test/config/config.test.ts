@@ -56,6 +56,7 @@ test('every setting has a default', () => {
     eventReaderLimit: 32,
     webhooks: [],
     processorFiles: [],
+    processorSecretsDir: '',
     failoverDelayMs: 2000,
     latencyBudgetMs: 1250,
     backoff: { baseMs: 50, maxMs: 2000 },

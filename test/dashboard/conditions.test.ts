@@ -4,6 +4,7 @@ import { type Condition, canClaim, conditions, type Situation } from '../../src/
 
 const WELL_DEFAULT = { name: 'default', openForMs: null, isUnfit: false, restMs: null, isPaused: false };
 const WELL: Situation = {
+  processorsNotOpened: 0,
   state: 'ready',
   backlog: 0,
   backlogAgeMs: 0,

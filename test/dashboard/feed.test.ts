@@ -14,7 +14,7 @@ import { ManualClock } from '../manual-clock.ts';
 
 const NAMES = ['default', 'fallback'];
 /** Two pool threads and one HTTP thread. */
-const SHAPE = { processorCount: 2, threadCount: 3 };
+const SHAPE = { processorCount: 2, threadCount: 3, processorsMax: 3 };
 const LIMITS = {
   callLimit: 400,
   callsPerSecond: null,
@@ -37,7 +37,7 @@ const HELLO: Hello = {
   operates: false,
 };
 
-function setUp(store = new MemoryStore()) {
+function setUp(store = new MemoryStore(), hello = HELLO) {
   const clock = new ManualClock();
   const mood = new Mood();
   const books = new MemoryLedger(NAMES, store);
@@ -47,7 +47,7 @@ function setUp(store = new MemoryStore()) {
   const segments = new SegmentTable(SegmentTable.allocate(4, 16));
   const published: Frame[] = [];
   const feed = new Feed({
-    hello: HELLO,
+    hello,
     publish: (text) => published.push(JSON.parse(text)),
     sharedState,
     metricsTable,
@@ -122,6 +122,27 @@ feedTest('all viewers share its frames, and the last one to leave stops it', asy
   feed.leave();
 });
 
+feedTest('when a processor is added, another hello comes before its first frame', async () => {
+  const processors = [...HELLO.processors];
+  const { feed, clock, published } = setUp(new MemoryStore(), { ...HELLO, processors });
+  feed.join();
+  await clock.passSlowly(1000);
+  const [first] = processors;
+  assert.ok(first !== undefined);
+  processors.push({ ...first, name: 'third' });
+  await clock.passSlowly(2000);
+  const kinds = published.map((message) => [message.kind as string, message.processors.length]);
+  assert.equal(kinds, [
+    ['frame', 2],
+    ['hello', 3],
+    ['frame', 3],
+    ['frame', 3],
+  ]);
+  assert.is(JSON.parse(feed.join()[0] ?? '').processors.length, 3);
+  feed.leave();
+  feed.leave();
+});
+
 feedTest.run();
 
 const sampleTest = suite('what is shown');
@@ -178,6 +199,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   assert.equal(unknown, {
     settledPerS: 0,
     paused: false,
+    removed: false,
     fee: { feePpm: 150_000, feeFixedCents: 30 },
     limits: LIMITS,
     breakerOpen: false,
@@ -201,8 +223,8 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   sharedState.setOpenedWhy(1, 'status 500');
   const limits = { callLimit: 4, callsPerSecond: 10, minAmountCents: 100, maxAmountCents: 5000 };
   sharedState.setControls([
-    { isPaused: false },
-    { isPaused: true, terms: { ...limits, feePpm: 10_000, feeFixedCents: 5 } },
+    { use: 'in-use' },
+    { use: 'paused', terms: { ...limits, feePpm: 10_000, feeFixedCents: 5 } },
   ]);
   sharedState.setUnfit(1, true);
   sharedState.extendRest(1, nowMs + 5000);
@@ -214,6 +236,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
   assert.equal((await after(1)).processors[1], {
     settledPerS: 0,
     paused: true,
+    removed: false,
     fee: { feePpm: 10_000, feeFixedCents: 5 },
     limits,
     breakerOpen: true,

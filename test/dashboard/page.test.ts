@@ -513,6 +513,29 @@ live(
     );
   },
 );
+live('an operator adds a processor, and removes it', async ({ page }) => {
+  await page.getByRole('button', { name: 'Add a processor …' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Add a processor?' });
+  assert.equal(await violations(page), []);
+  await dialog.getByLabel('Name').fill('third');
+  await dialog.getByLabel('URL').fill('http://127.0.0.1:9');
+  await dialog.getByLabel('Contract').fill('nonsense');
+  await dialog.getByLabel('Share').fill('0.5');
+  await page.keyboard.press('Enter');
+  await untilShown('why not', dialog.getByRole('alert'), /there is no contract nonsense/);
+  await dialog.getByLabel('Contract').fill('rinha');
+  await page.keyboard.press('Enter');
+  await untilShown('its card', card(page, 'third').locator('small'), /rinha, fee 50%/);
+  const remove = page.getByRole('button', { name: 'Remove third …' });
+  await remove.click();
+  await page.keyboard.type('a trial');
+  await page.keyboard.press('Enter');
+  await untilShown('removed', card(page, 'third').locator('.badge'), 'Removed');
+  assert.is(await page.getByRole('button', { name: 'Add again third …' }).count(), 1);
+  assert.equal(await violations(page), []);
+  await page.mouse.move(0, 0);
+});
+
 live.run();
 
 const failing = suite<World & { redis: RedisServer }>('the page, while something is wrong');

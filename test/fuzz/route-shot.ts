@@ -30,6 +30,8 @@ const RESTRAINTS: Readonly<Record<string, Restraint | null>> = {
   'POST /dashboard/api/actions': asDrawn,
   // The gateways do not allow it.
   'POST /purge-payments': asDrawn,
+  'POST /processors': neverInTime,
+  'POST /dashboard/processors': neverInTime,
   'PATCH /processors/{name}': inVain,
   'PATCH /dashboard/processors/{name}': inVain,
   'PATCH /webhooks/{name}': asDrawn,
@@ -38,10 +40,15 @@ const RESTRAINTS: Readonly<Record<string, Restraint | null>> = {
   'POST /dashboard/session': asDrawn,
 };
 
-/** A processor that is paused or limited might charge nothing: such a change names a version that there never is. */
+/** A processor that is paused, removed or limited might charge nothing. */
 function inVain(random: Random, request: Request): Request {
-  const { paused, limits } = (request.body ?? {}) as { readonly paused?: unknown; readonly limits?: unknown };
-  if (paused !== true && (limits === undefined || limits === null)) return request;
+  const { paused, removed, limits } = (request.body ?? {}) as Readonly<Record<string, unknown>>;
+  const isHarmless = paused !== true && removed !== true && (limits === undefined || limits === null);
+  return isHarmless ? request : neverInTime(random, request);
+}
+
+/** The change names a version that there never is. */
+function neverInTime(random: Random, request: Request): Request {
   return { ...request, headers: [`If-Match: "${random.pick(['999999999', 'x', ''])}"`] };
 }
 

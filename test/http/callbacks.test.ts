@@ -32,8 +32,10 @@ test.before.each(async () => {
   metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   serveCallbacks({
     app,
-    readers: new Map([['slow', readAbout]]),
-    names: ['default', 'slow', 'other'],
+    processors: {
+      targets: ['default', 'slow', 'other'].map((name) => ({ name })),
+      readers: new Map([['slow', readAbout]]),
+    },
     ring,
     metrics: metricsTable.thread(0),
   });

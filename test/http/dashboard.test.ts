@@ -3,6 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
+import { NO_CONTRACTS } from '../../src/http/callbacks.ts';
 import { Dashboard } from '../../src/http/dashboard.ts';
 import { HttpThread } from '../../src/http/thread.ts';
 import { createApp } from '../../src/http/uws.ts';
@@ -43,7 +44,7 @@ class World {
     const world = new World();
     const config = configIn(world.#directory, settings);
     const shared = allocateSharedMemory(config, 0);
-    const thread = await HttpThread.open(0, config, shared, world.clock, new KeptLog(), new Map());
+    const thread = await HttpThread.open(0, config, shared, world.clock, new KeptLog(), NO_CONTRACTS);
     world.#thread = thread;
     world.#listener = await serveHere(thread.app);
     world.port = world.#listener.port;
@@ -348,6 +349,7 @@ broken('answers 404 and logs an error', async () => {
     {
       app,
       config,
+      processors: config.processors,
       keyring: keyringOf([]),
       sharedState: new SharedState(state, shape),
       metricsTable: new MetricsTable(metricsTable, shape),

@@ -5,6 +5,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Address } from '../../src/core/address.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import { NO_CONTRACTS } from '../../src/http/callbacks.ts';
 import { type HttpServer, openHttpServer } from '../../src/http/http-server.ts';
 import type { Listener } from '../../src/http/uws.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
@@ -61,7 +62,7 @@ async function open(environment: Record<string, string>, onDeath: (error: unknow
     shared,
     clock: systemClock,
     log: new KeptLog(),
-    callbackReaders: new Map(),
+    contracts: NO_CONTRACTS,
     onDeath,
   };
   return { shared, httpServer: await openHttpServer(parts) };

@@ -33,10 +33,10 @@ async function withMetrics(
     segments: new SegmentTable(SegmentTable.allocate(2, 16)),
     config: {
       access: { metrics: mode, dashboard: 'off', audit: 'off', operator: 'off' },
-      processors: [processorTarget()],
       poolThreadCount: 1,
       httpThreadCount: 1,
     },
+    processors: [processorTarget()],
     keyring: keyringOf([apiKey(TOKEN, ['operate']), apiKey('key-to-read', ['read'])]),
     clock: new ManualClock(),
   });

@@ -1,23 +1,39 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { Definitions } from '../../src/http/definitions.ts';
 import { ProcessorRoutes } from '../../src/http/processor-routes.ts';
 import { createApp } from '../../src/http/uws.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import type { ProcessorControls } from '../../src/ledger/processor-controls.ts';
+import { openCallbackReader } from '../../src/processor/callback-readers.ts';
 import { KeptLog } from '../kept-log.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
 import { claimOf, must } from '../ledger/samples.ts';
 import { ManualClock } from '../manual-clock.ts';
 import { processorTarget } from '../processor-target.ts';
-import { type OperatorRoutes, operators, serving, typeOf } from './operator-routes.ts';
+import { type OperatorRoutes, operators, serving, TOKEN, typeOf } from './operator-routes.ts';
 
 const NAMES = ['default', 'fallback'];
 const FEE = { share: 0.015, fixed: 0.35 };
 const LIMITS = { callsAtOnce: 400, callsPerSecond: null, minAmount: 0.01, maxAmount: null };
 const TERMS = { fee: FEE, configuredFee: FEE, limits: LIMITS, configuredLimits: LIMITS };
 const CREDENTIALS_AT_MS = Date.UTC(2025, 6, 15, 12);
+const SECRETS = mkdtempSync(join(tmpdir(), 'secrets-'));
+const THIRD = { name: 'third', url: 'http://third:8080', contract: 'rinha', fee: { share: 0.01 } };
+const HEADERS = { authorization: `Bearer ${TOKEN}` };
 const BOUNDS = { poolThreadCount: 2, callsMax: 500 };
+
+interface Shown {
+  readonly name: string;
+  readonly added: boolean;
+  readonly removed: boolean;
+  readonly fee: object;
+  readonly by: string;
+}
 
 interface World extends OperatorRoutes {
   readonly store: MemoryStore;
@@ -25,6 +41,10 @@ interface World extends OperatorRoutes {
   readonly mood: Mood;
   readonly log: KeptLog;
   readonly clock: ManualClock;
+  add(body: unknown): Promise<Response>;
+  /** The names of the processors. */
+  listed(): Promise<string[]>;
+  detailOf(response: Response): Promise<string>;
 }
 
 async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'loopback' | 'off' = 'token') {
@@ -39,11 +59,26 @@ async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'lo
   const processors = NAMES.map((name) => processorTarget({ name, feePpm: 15_000, feeFixedCents: 35 }));
   const ledger = moody(books, mood);
   const sharedState = { credentialsAtMs: CREDENTIALS_AT_MS };
-  new ProcessorRoutes({ app, processors, bounds: BOUNDS, sharedState, ledger, clock, log }).serve(
-    '/processors',
-    operators(mode),
-  );
-  await serving(app, '/processors', (routes) => use({ ...routes, store, books, mood, log, clock }));
+  const definitions = new Definitions({ open: openCallbackReader }, { PROCESSOR_SECRETS_DIR: SECRETS });
+  const parts = { app, processors, definitions, bounds: BOUNDS, sharedState, ledger, clock, log };
+  new ProcessorRoutes(parts).serve('/processors', operators(mode));
+  await serving(app, '/processors', (routes) => {
+    const add = (body: unknown) =>
+      routes.list('', {
+        method: 'POST',
+        headers: HEADERS,
+        body: typeof body === 'string' ? body : JSON.stringify(body),
+      });
+    const listed = async () => {
+      const { processors } = (await (await routes.list()).json()) as { processors: readonly Shown[] };
+      return processors.map(({ name }) => name);
+    };
+    const detailOf = async (response: Response) => {
+      assert.is(response.status, 422);
+      return ((await response.json()) as { detail: string }).detail;
+    };
+    return use({ ...routes, store, books, mood, log, clock, add, listed, detailOf });
+  });
 }
 
 test('lists the processors with what is open at each', () =>
@@ -53,7 +88,15 @@ test('lists the processors with what is open at each', () =>
     const response = await list();
     assert.is(response.status, 200);
     assert.is(response.headers.get('etag'), '"0"');
-    const untouched = { paused: false, ...TERMS, changedAt: null, by: '', why: '' };
+    const untouched = {
+      paused: false,
+      removed: false,
+      added: false,
+      ...TERMS,
+      changedAt: null,
+      by: '',
+      why: '',
+    };
     const known = { contract: 'rinha' };
     assert.equal(await response.json(), {
       version: 0,
@@ -80,6 +123,8 @@ test('a change is kept with its time, author and reason, logged once, and can be
         version: 1,
         name: 'fallback',
         paused: true,
+        removed: false,
+        added: false,
         ...TERMS,
         changedAt: new Date(clock.nowMs() - 5000).toISOString(),
         by: 'ops (ana)',
@@ -309,4 +354,93 @@ test('only operators may, whatever the method', async () => {
   }, 'off');
 });
 
+test('a processor is added once, listed behind the others, and added again', () =>
+  inWorld(async ({ store, log, add, change, listed }) => {
+    const said = { by: 'ana', why: 'cheaper' };
+    const response = await add({ ...THIRD, ...said });
+    assert.is(response.status, 201);
+    assert.is(response.headers.get('etag'), '"1"');
+    const { name, added, removed, fee, by } = (await response.json()) as Shown;
+    assert.equal([name, added, removed, fee], ['third', true, false, { share: 0.01, fixed: 0 }]);
+    assert.is(by, 'ops (ana)');
+    assert.equal(store.controls.processors['third']?.definition, THIRD);
+    const sameInOtherWords = { ...THIRD, fee: { share: 0.01, fixed: 0 }, why: 'again' };
+    assert.is((await add(sameInOtherWords)).status, 200);
+    assert.is(store.controls.version, 1);
+    assert.equal(await listed(), ['default', 'fallback', 'third']);
+    assert.is(log.lines.length, 1);
+    assert.is((await change('third', { removed: true })).status, 200);
+    assert.is((await change('third', { removed: true })).status, 200);
+    assert.is(store.controls.version, 2);
+    assert.is((await add(THIRD)).status, 201);
+    assert.is((await change('third', { removed: true })).status, 200);
+    assert.is((await change('third', { removed: false })).status, 200);
+    assert.equal(await listed(), ['default', 'fallback', 'third']);
+    assert.is((await change('third', { paused: true, fee: { share: 0.02 } })).status, 200);
+  }));
+
+test('another processor of the same name is refused', () =>
+  inWorld(async ({ add, change }) => {
+    await add(THIRD);
+    await change('third', { removed: true });
+    assert.is(await typeOf(await add({ ...THIRD, url: 'http://elsewhere' })), '409 processor-exists');
+    assert.is(await typeOf(await add({ ...THIRD, name: 'default' })), '409 processor-exists');
+    writeFileSync(join(SECRETS, 'OTHER_KEY'), 'secret');
+    const withKey = { ...THIRD, credentials: { bearer: 'OTHER_KEY' } };
+    assert.is(await typeOf(await add(withKey)), '409 processor-exists');
+  }));
+
+test('a processor of the settings is removed and added again', () =>
+  inWorld(async ({ store, change }) => {
+    assert.is((await change('default', { removed: true, why: 'contract ended' })).status, 200);
+    assert.is(store.controls.processors['default']?.isRemoved, true);
+    assert.is(await typeOf(await change('fallback', { removed: true })), '409 last-processor');
+    assert.is((await change('default', { removed: false })).status, 200);
+    assert.is((await change('default', { paused: true })).status, 200);
+    assert.is(await typeOf(await change('fallback', { removed: true })), '409 last-processor');
+  }));
+
+test('what this instance cannot use is not added, and the answer says everything that is wrong', () =>
+  inWorld(async ({ store, add, detailOf }) => {
+    const wrong = async (change: object) => detailOf(await add({ ...THIRD, ...change }));
+    assert.is(await typeOf(await add('x')), '400 malformed-json');
+    const nothing = await detailOf(await add({}));
+    for (const name of ['name', 'url', 'contract', 'fee'])
+      assert.match(nothing, new RegExp(`${name} is missing`));
+    assert.match(await wrong({ fee: { share: '5%' } }), /fee\.share: "?5%"? is invalid: write 5% as 0\.05/);
+    assert.match(await wrong({ urll: 1 }), /urll is not known; did you mean `url`/);
+    assert.match(await wrong({ url: 'http://a:b@third' }), /url has credentials: expected `credentials`/);
+    assert.match(await wrong({ contract: 'nonsense' }), /there is no contract/);
+    assert.match(await wrong({ contract: '/etc/passwd' }), /expected a contract that comes with the gateway/);
+    assert.match(await wrong({ contract: './own.ts' }), /expected a contract that comes with the gateway/);
+    assert.match(await wrong({ credentials: { bearer: 'LEDGER_URL' } }), /LEDGER_URL_FILE=.* cannot be read/);
+    assert.match(await wrong({ limits: { minAmount: 5, maxAmount: 4 } }), /expected at most maxAmount/);
+    const long = JSON.stringify({ ...THIRD, options: { values: Array(400).fill(7) } }).replaceAll(
+      '7,',
+      '1e20,',
+    );
+    assert.match(await detailOf(await add(long)), /longer than 4092 bytes/);
+    assert.is(await typeOf(await add(`${long}${' '.repeat(4096)}`)), '413 body-too-large');
+    assert.match(await wrong({ by: 7 }), /`by` must be text/);
+    assert.is(store.controls.version, 0);
+    writeFileSync(join(SECRETS, 'third-key'), 'secret\n');
+    assert.match(
+      await wrong({ credentials: { bearer: '../third-key' } }),
+      /the name of an environment variable/,
+    );
+    writeFileSync(join(SECRETS, 'THIRD_KEY'), 'secret\n');
+    assert.is((await add({ ...THIRD, credentials: { bearer: 'THIRD_KEY' } })).status, 201);
+    assert.not(JSON.stringify(store.controls).includes('secret'));
+  }));
+
+test('a deployment has so many processors at most', () =>
+  inWorld(async ({ add, listed }) => {
+    for (let number = 3; number <= 16; number++)
+      assert.is((await add({ ...THIRD, name: `number-${number}` })).status, 201);
+    assert.is(await typeOf(await add({ ...THIRD, name: 'number-17' })), '409 too-many-processors');
+    assert.is((await add({ ...THIRD, name: 'number-16' })).status, 200);
+    assert.is((await listed()).length, 16);
+  }));
+
+test.after(() => rmSync(SECRETS, { recursive: true }));
 test.run();

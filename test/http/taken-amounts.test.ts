@@ -22,7 +22,7 @@ function setUp() {
     /** The first processor takes these amounts now. */
     change(minAmountCents: number, maxAmountCents: number) {
       const terms = processorTarget({ minAmountCents, maxAmountCents });
-      sharedState.setControls([{ isPaused: false, terms }, { isPaused: false }]);
+      sharedState.setControls([{ use: 'in-use', terms }, { use: 'in-use' }]);
     },
     post: (cents: number) => {
       const body = Buffer.from(`{"correlationId":"${ID}","amount":${(cents / 100).toFixed(2)}}`);

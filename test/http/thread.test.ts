@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { NO_CONTRACTS } from '../../src/http/callbacks.ts';
 import { HttpThread } from '../../src/http/thread.ts';
 import { allocateSharedMemory } from '../../src/shared-memory/allocate.ts';
 import { Ring, RingSlot } from '../../src/shared-memory/ring.ts';
@@ -34,7 +35,7 @@ async function setUp(environment: Record<string, string> = {}) {
 async function setUpWith(clock: Clock, environment: Record<string, string>) {
   const config = configIn(directory, environment);
   const shared = allocateSharedMemory(config, 0);
-  const thread = await HttpThread.open(0, config, shared, clock, new KeptLog(), new Map());
+  const thread = await HttpThread.open(0, config, shared, clock, new KeptLog(), NO_CONTRACTS);
   const listener = await serveHere(thread.app);
   const askHere = (path: string, init?: RequestInit) => ask(listener.url + path, init);
   const response = await askHere('/payments', {

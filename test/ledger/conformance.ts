@@ -39,6 +39,7 @@ import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { type Folded, finestUnit, foldable } from '../../src/ledger/retention.ts';
 import { unitStartMs } from '../../src/ledger/time-index.ts';
 import { until } from '../system/until.ts';
+import { registerAddedProcessors } from './added-processors.ts';
 import { registerControls } from './controls.ts';
 import { EveryShard, type Owners } from './every-shard.ts';
 import { registerFees } from './fees.ts';
@@ -113,6 +114,7 @@ export function conformance(name: string, fresh: () => Promise<Books>): void {
   registerFencing(checkShard);
   registerSummaries(check);
   registerNames(check);
+  registerAddedProcessors(check);
   registerPages(check);
   registerIndexedPages(check);
   registerStories(check);

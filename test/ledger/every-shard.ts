@@ -41,7 +41,7 @@ export type Owners = Map<number, readonly number[]>;
 export class EveryShard implements Shard {
   readonly shards: readonly Shard[] = [this];
   readonly #ledger: Ledger;
-  readonly #processorCount: number;
+  #processorCount: number;
   readonly #owners: Owners;
 
   constructor(ledger: Ledger, processorCount: number, owners: Owners) {
@@ -52,6 +52,15 @@ export class EveryShard implements Shard {
 
   shardOf(): number {
     return 0;
+  }
+
+  registerProcessor(name: string): Promise<Reply<void>> {
+    return this.#ledger.registerProcessor(name);
+  }
+
+  addProcessor(name: string): void {
+    this.#ledger.addProcessor(name);
+    this.#processorCount++;
   }
 
   async acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

@@ -1,6 +1,6 @@
 import { type Shard, unavailable } from '../../src/ledger/ledger.ts';
 
-type Call = Exclude<keyof Shard, 'shards' | 'shardOf'>;
+type Call = Exclude<keyof Shard, 'shards' | 'shardOf' | 'addProcessor'>;
 
 /** How a ledger behaves towards one of its users. */
 export class Mood {
@@ -49,6 +49,7 @@ export function moody(ledger: Shard, mood: Mood): Shard {
   const shard: Shard = new Proxy(ledger, {
     get: (_, name: keyof Shard) => {
       if (name === 'shards') return [shard];
+      if (name === 'addProcessor') return (processor: string) => ledger.addProcessor(processor);
       return name === 'shardOf' ? () => 0 : call(name);
     },
   });

@@ -31,7 +31,8 @@ function setUp() {
     sharedState,
     ring,
     segments,
-    config: { processors, httpThreadCount: 1, poolThreadCount: POOL_THREADS },
+    config: { httpThreadCount: 1, poolThreadCount: POOL_THREADS },
+    processors,
     refusals: [
       { slug: 'queue-full', status: 503 },
       { slug: 'amount-conflict', status: 409 },
@@ -72,6 +73,19 @@ test('reports no health figures before the first health report', () => {
   assert.is(read().get('dinossauro_processor_reported_delay_seconds{processor="default"}'), 0.12);
   assert.is(read().get('dinossauro_processor_reported_failing{processor="default"}'), 1);
   assert.is(read().get('dinossauro_processor_report_age_seconds{processor="default"}'), 1.5);
+});
+
+test('a processor that was removed keeps its totals, and says nothing that could raise an alert', () => {
+  const { sharedState, metricsTable, read } = setUp();
+  metricsTable.thread(0).countAt(1, 'settled', 3);
+  sharedState.moveBreaker(1, 'closed', 'open', 1);
+  assert.is(read().get('dinossauro_breaker_open{processor="fallback"}'), 1);
+  sharedState.setControls([{ use: 'in-use' }, { use: 'removed' }]);
+  const samples = read();
+  assert.is(samples.get('dinossauro_payments_settled_total{processor="fallback"}'), 3);
+  assert.is(samples.get('dinossauro_processor_removed{processor="fallback"}'), 1);
+  assert.is(samples.get('dinossauro_breaker_open{processor="default"}'), 0);
+  assert.not(samples.has('dinossauro_breaker_open{processor="fallback"}'));
 });
 
 test('adds up the counters of all threads, by processor and outcome', () => {

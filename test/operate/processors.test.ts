@@ -12,6 +12,8 @@ const LIMITS = { callsAtOnce: 400, callsPerSecond: null, minAmount: 0.01, maxAmo
 const SHOWN: ShownProcessor = {
   name: 'default',
   paused: true,
+  removed: false,
+  added: false,
   changedAt: '2025-07-15T12:34:56.000Z',
   by: 'ana',
   why: 'maintenance',
@@ -113,7 +115,7 @@ test('a drain ends when its time is up, or when somebody resumes the processor',
     drainProcessor({ url, token: '', json: false, timeoutMs: 60_000, lookEveryMs: 1, ...PAUSE }, print),
   );
   assert.is(given.code, 1);
-  assert.equal(given.err, ['dinossauro: default has been resumed meanwhile']);
+  assert.equal(given.err, ['dinossauro: default gets payments again, because somebody has changed that']);
 });
 
 test('a refusal is one line', async () => {

@@ -14,7 +14,7 @@ test('callbacks are handed over by processor; those that come soon after gather'
   let isStopping = false;
   const watch = new CallbackWatch({
     ring: new CallbackRing(buffer),
-    processorCount: 2,
+    names: ['default', 'slow'],
     onCallbacks: (ids) => handedOver.push(ids.map((set) => [...set])),
     stopping: () => isStopping,
     clock,

@@ -23,7 +23,7 @@ function setUp(random = (): number => 0) {
   const clock = new ManualClock();
   const log = new KeptLog();
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
-  sharedState.setControls([{ isPaused: false }, { isPaused: false }]);
+  sharedState.setControls([{ use: 'in-use' }, { use: 'in-use' }]);
   const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   const breakers = new CircuitBreakers({
     sharedState,

@@ -2,14 +2,19 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
+import type { ProcessorControl } from '../../src/ledger/processor-controls.ts';
+import { AddedProcessors } from '../../src/pool/added-processors.ts';
 import { ControlsWatch } from '../../src/pool/controls-watch.ts';
+import { DefinitionTable } from '../../src/shared-memory/definition-table.ts';
+import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { Mood, moody } from '../ledger/moody-ledger.ts';
+import { claimOf, must } from '../ledger/samples.ts';
 import { ManualClock, rest } from '../manual-clock.ts';
 import { processorTarget } from '../processor-target.ts';
 
 const NAMES = ['default', 'fallback'];
-const SHAPE = { processorCount: NAMES.length, threadCount: 1 };
+const SHAPE = { processorCount: NAMES.length, processorsMax: 4, threadCount: 1 };
 
 function setUp() {
   const clock = new ManualClock();
@@ -20,10 +25,28 @@ function setUp() {
   const store = new MemoryStore();
   const books = new MemoryLedger(NAMES, store);
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
+  const metricsTable = new MetricsTable(MetricsTable.allocate(SHAPE), SHAPE);
   const wakes = { count: 0 };
+  const opens: string[] = [];
+  const broken = new Set<string>();
+  const table = new DefinitionTable(DefinitionTable.allocate(SHAPE.processorsMax));
+  const added = new AddedProcessors({
+    configured: NAMES.map((name) => processorTarget({ name })),
+    rowCount: SHAPE.processorsMax,
+    open: async ({ name }) => {
+      opens.push(String(name));
+      if (broken.has(String(name))) return { kind: 'failed', problem: `${name} has no key` };
+      return { kind: 'ok', target: processorTarget({ name: String(name), feePpm: 7 }) };
+    },
+    ledger: books,
+    table,
+    sharedState,
+    metrics: metricsTable.thread(0),
+    log,
+  });
   const watch = new ControlsWatch({
     ledger: moody(books, mood),
-    targets: NAMES.map((name) => processorTarget({ name })),
+    added,
     bounds: { poolThreadCount: 2, callsMax: 500 },
     sharedState,
     onChange: () => wakes.count++,
@@ -38,7 +61,16 @@ function setUp() {
     store,
     watch,
     sharedState,
+    opens,
+    broken,
+    table,
+    notOpened: () => metricsTable.gauge(0, 'processorsNotOpened'),
     paused: () => NAMES.map((_, processor) => !sharedState.mayGetPayments(processor)),
+    control(version: number, processors: Record<string, Partial<ProcessorControl>>) {
+      const said = { isPaused: false, fee: null, changedAtMs: 5, by: 'ana', why: 'new' };
+      const controls = Object.entries(processors).map(([name, control]) => [name, { ...said, ...control }]);
+      store.controls = { version, processors: Object.fromEntries(controls) };
+    },
     change(version: number, ...paused: string[]) {
       const control = { isPaused: true, fee: null, changedAtMs: 5, by: 'ana', why: 'maintenance' };
       store.controls = { version, processors: Object.fromEntries(paused.map((name) => [name, control])) };
@@ -160,6 +192,88 @@ test('while the ledger does not answer, what was last known holds; restored book
   change(2, 'fallback');
   await clock.passSlowly(1000);
   assert.equal(paused(), [false, true]);
+  watch.stop();
+});
+
+test('a processor that is added gets a row, with its controls, before others hear of it', async () => {
+  const { clock, said, watch, sharedState, table, control } = setUp();
+  watch.start();
+  await rest();
+  assert.is(sharedState.processorCount, 2);
+  const heard = sharedState.untilControlsChange(sharedState.controlsRevision).then(() => {
+    return [sharedState.processorCount, sharedState.use(2), sharedState.terms(2)?.feePpm, table.get(0)];
+  });
+  control(1, { third: { definition: { name: 'third' }, isPaused: true } });
+  await clock.passSlowly(1000);
+  assert.equal(await heard, [3, 'paused', 7, '{"name":"third"}']);
+  assert.equal(said[0], ['processor added', { processor: 'third' }]);
+  watch.stop();
+});
+
+test('a processor that is removed takes no amounts, and is in use again once it is added again', async () => {
+  const { clock, said, watch, sharedState, control } = setUp();
+  watch.start();
+  control(1, { default: { isRemoved: true, isPaused: true } });
+  await clock.passSlowly(1000);
+  assert.is(sharedState.use(0), 'removed');
+  assert.is(sharedState.mayGetPayments(0), false);
+  const { minAmountCents = 0, maxAmountCents = 0 } = sharedState.terms(0) ?? {};
+  assert.ok(minAmountCents > maxAmountCents);
+  control(2, { default: {} });
+  await clock.passSlowly(1000);
+  assert.is(sharedState.use(0), 'in-use');
+  assert.is(sharedState.terms(0)?.maxAmountCents, Number.MAX_SAFE_INTEGER);
+  const messages = said.map(([message]) => message);
+  assert.ok(messages.includes('processor removed') && messages.includes('processor added again'));
+  watch.stop();
+});
+
+test('a processor that cannot be opened is reported, left out, and tried again', async () => {
+  const { clock, said, watch, sharedState, broken, opens, notOpened, control } = setUp();
+  broken.add('third');
+  watch.start();
+  control(1, { third: { definition: { name: 'third' } }, fourth: { definition: { name: 'fourth' } } });
+  await clock.passSlowly(1000);
+  assert.is(sharedState.processorCount, 3);
+  assert.is(notOpened(), 1);
+  const problems = { third: 'third has no key' };
+  assert.equal(
+    said.filter(([, fields]) => 'problems' in fields).map(([, fields]) => fields),
+    [{ problems }],
+  );
+  await clock.passSlowly(3000);
+  assert.equal(opens, ['third', 'fourth'], 'not more often than every five seconds');
+  broken.delete('third');
+  await clock.passSlowly(6000);
+  assert.is(sharedState.processorCount, 4);
+  assert.is(notOpened(), 0);
+  watch.stop();
+});
+
+test('a processor that was removed before the start is only opened while something is open there', async () => {
+  const { clock, watch, store, sharedState, opens, control } = setUp();
+  const books = new MemoryLedger(['gone', 'other'], store);
+  const owner = await must(books.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, 1e15));
+  await must(books.commit(owner, [], [claimOf(1)]));
+  control(1, {
+    gone: { definition: { name: 'gone' }, isRemoved: true },
+    drained: { definition: { name: 'drained' }, isRemoved: true },
+  });
+  watch.start();
+  await clock.passSlowly(1000);
+  assert.equal(opens, ['gone']);
+  assert.is(sharedState.use(2), 'removed');
+  watch.stop();
+});
+
+test('an instance has room for so many', async () => {
+  const { clock, watch, sharedState, notOpened, control } = setUp();
+  watch.start();
+  const names = ['third', 'fourth', 'fifth'];
+  control(1, Object.fromEntries(names.map((name) => [name, { definition: { name } }])));
+  await clock.passSlowly(1000);
+  assert.is(sharedState.processorCount, 4);
+  assert.is(notOpened(), 1);
   watch.stop();
 });
 

@@ -101,7 +101,9 @@ export function runDispatcher({ clock, ledger, targets, processors, policy, paus
   const shape = { processorCount: targets.length, threadCount: 1 };
   const sharedState = new SharedState(SharedState.allocate(shape), shape);
   const pause = (isPaused: readonly boolean[]) =>
-    sharedState.setControls(targets.map((_, processor) => ({ isPaused: isPaused[processor] ?? false })));
+    sharedState.setControls(
+      targets.map((_, processor) => ({ use: isPaused[processor] === true ? 'paused' : 'in-use' })),
+    );
   if (paused !== null) pause(paused);
   const metricsTable = new MetricsTable(MetricsTable.allocate(shape), shape);
   const common = { sharedState, metrics: metricsTable.thread(0), targets, classes, clock, random, log };
@@ -137,7 +139,7 @@ export function runDispatcher({ clock, ledger, targets, processors, policy, paus
       sharedState.setControls(
         targets.map((target, processor) => {
           const terms = termsInForce({ ...target, ...changes[processor] }, undefined, BOUNDS);
-          return { isPaused: false, terms };
+          return { use: 'in-use', terms };
         }),
       );
       // As ControlsWatch does.

@@ -46,7 +46,7 @@ async function sceneOf(answers: Scene['answers']): Promise<Scene> {
     ledger: books,
     instanceId: 'gateway-1',
     processors: [{ find: find(0) }, { find: find(1) }],
-    timeoutsMs: [100, 100],
+    targets: [{ timeoutMs: 100 }, { timeoutMs: 100 }],
     believesAbsence: () => true,
     backoff: { baseMs: 1, maxMs: 5 },
     stopping: () => false,

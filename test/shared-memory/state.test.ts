@@ -36,14 +36,14 @@ test('all threads see which processors are paused; until that is known, none may
   const [one, other] = twoViews();
   assert.is(other.controlsRevision, 0);
   assert.equal([other.mayGetPayments(0), other.mayGetPayments(1)], [false, false]);
-  assert.equal([other.isPaused(0), other.isPaused(1)], [false, false]);
-  one.setControls([{ isPaused: false }, { isPaused: true }]);
+  assert.equal([other.use(0), other.use(1)], ['in-use', 'in-use']);
+  one.setControls([{ use: 'in-use' }, { use: 'paused' }]);
   assert.is(other.controlsRevision, 1);
-  assert.equal([other.isPaused(0), other.isPaused(1)], [false, true]);
+  assert.equal([other.use(0), other.use(1)], ['in-use', 'paused']);
   assert.equal([other.mayGetPayments(0), other.mayGetPayments(1)], [true, false]);
-  one.setControls([{ isPaused: false }, { isPaused: false }]);
+  one.setControls([{ use: 'in-use' }, { use: 'in-use' }]);
   assert.is(other.controlsRevision, 2);
-  assert.equal([other.isPaused(0), other.isPaused(1)], [false, false]);
+  assert.equal([other.use(0), other.use(1)], ['in-use', 'in-use']);
 });
 
 test('all threads see what processors cost and take; as configured until that is known', () => {
@@ -57,9 +57,9 @@ test('all threads see what processors cost and take; as configured until that is
     minAmountCents: 50,
     maxAmountCents: Number.MAX_SAFE_INTEGER,
   };
-  one.setControls([{ isPaused: false }, { isPaused: true, terms }]);
+  one.setControls([{ use: 'in-use' }, { use: 'paused', terms }]);
   assert.equal([other.terms(0), other.terms(1)], [null, terms]);
-  one.setControls([{ isPaused: false, terms: { ...terms, callsPerSecond: null } }, { isPaused: false }]);
+  one.setControls([{ use: 'in-use', terms: { ...terms, callsPerSecond: null } }, { use: 'in-use' }]);
   assert.equal([other.terms(0), other.terms(1)], [{ ...terms, callsPerSecond: null }, null]);
 });
 

@@ -70,6 +70,8 @@ export class SimLedger implements Shard {
   readonly #parts: SimLedgerParts;
   readonly #requests: Channel;
   readonly #replies: Channel;
+  /** Known once a processor was registered. */
+  #inner: Shard | null = null;
   /** Takeovers whose reply was lost, by former owner: a repetition returns the same entries, as the ledgers promise. */
   readonly #lostTakeOvers = new Map<number, { record: OwnerRecord; entries: LedgerEntry[] }>();
 
@@ -82,6 +84,18 @@ export class SimLedger implements Shard {
 
   shardOf(): number {
     return 0;
+  }
+
+  registerProcessor(name: string): Promise<Reply<void>> {
+    return this.#ask(async (inner) => {
+      const reply = await inner.registerProcessor(name);
+      this.#inner = inner;
+      return reply;
+    });
+  }
+
+  addProcessor(name: string): void {
+    this.#inner?.addProcessor(name);
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

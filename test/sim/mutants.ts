@@ -480,7 +480,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'pause: do not ask for what is in doubt at a paused processor',
     file: 'pool/dispatcher.ts',
     from: 'return !sharedState.stopping && this.#calls',
-    to: 'return !sharedState.isPaused(processor) && !sharedState.stopping && this.#calls',
+    to: "return sharedState.use(processor) === 'in-use' && !sharedState.stopping && this.#calls",
   },
   {
     name: 'pause: send what is in doubt at a paused processor there again',
@@ -493,6 +493,24 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'shared-memory/state.ts',
     from: 'return this.controlsRevision > 0 && ',
     to: 'return ',
+  },
+  {
+    name: 'remove: send payments to a processor that was removed',
+    file: 'pool/controls-watch.ts',
+    from: "if (control?.isRemoved === true) return 'removed';",
+    to: '',
+  },
+  {
+    name: 'add: classify what waits before the thread knows the processor',
+    file: 'pool/dispatcher.ts',
+    from: 'if (revision === this.#controlsRevision && targets.length === this.#targets.length) return;',
+    to: 'if (revision === this.#controlsRevision) return;',
+  },
+  {
+    name: 'add: let the ledger name a processor that the thread does not know yet',
+    file: 'pool/new-processors.ts',
+    from: 'if (sharedState.stopping) return false;\n    ledger.addProcessor(definition.name);',
+    to: 'ledger.addProcessor(definition.name);\n    await sleep(this.#parts.clock, TRY_AGAIN_MS);',
   },
   {
     name: 'fees: forget payments that wait when a fee changes',

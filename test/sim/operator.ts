@@ -13,15 +13,18 @@ import type { Random } from './random.ts';
 import type { Timeline } from './timeline.ts';
 
 /**
- * The people who pause and resume processors, change their fees and limits, have payments sent again, and cancel, hold and
+ * The people who add, pause, resume and remove processors, change their fees and limits, have payments sent again, and cancel, hold and
  * release them, over a ledger that always answers.
  */
 export class Operator {
   readonly #ledger: Ledger;
   readonly #timeline: Timeline;
   readonly #audit: Audit;
-  /** How many pauses of each processor go on. */
+  /** How many pauses of each processor go on, and how many removals. */
   readonly #pauses: number[];
+  readonly #removals: number[];
+  /** The last processor was added while the deployment ran. */
+  #isLastAdded = false;
   /** What they have made of the fee of each processor; null: nothing. */
   readonly #fees: (Fee | null)[];
   /** The same for its limits; empty: nothing. */
@@ -34,6 +37,7 @@ export class Operator {
     this.#timeline = timeline;
     this.#audit = audit;
     this.#pauses = Array.from({ length: processorCount }, () => 0);
+    this.#removals = this.#pauses.map(() => 0);
     this.#fees = this.#pauses.map(() => null);
     this.#limits = this.#pauses.map(() => ({}));
   }
@@ -42,12 +46,18 @@ export class Operator {
    * `untilMs`: by then every pause that ends has ended, and every amount is taken as configured: what is in doubt at a
    * processor that is not believed and does not take its amount waits until others show that it works.
    */
-  plan({ pauses, feeChanges, limitChanges }: Plan, untilMs: number): void {
-    for (const { atMs, forMs, processor } of pauses) {
-      this.#timeline.after(atMs, () => this.#pause(processor, 1));
+  plan({ pauses, lastAddedAtMs, feeChanges, limitChanges }: Plan, untilMs: number): void {
+    for (const { atMs, forMs, processor, removes = false } of pauses) {
+      const counts = removes ? this.#removals : this.#pauses;
+      this.#timeline.after(atMs, () => this.#count(counts, processor, 1));
       if (forMs !== null)
-        this.#timeline.after(Math.min(atMs + forMs, untilMs), () => this.#pause(processor, -1));
+        this.#timeline.after(Math.min(atMs + forMs, untilMs), () => this.#count(counts, processor, -1));
     }
+    if (lastAddedAtMs !== null)
+      this.#timeline.after(Math.min(lastAddedAtMs, untilMs), () => {
+        this.#isLastAdded = true;
+        this.#change();
+      });
     for (const { atMs, processor, feePpm, feeFixedCents } of feeChanges) {
       this.#timeline.after(atMs, () => {
         this.#fees[processor] = { feePpm, feeFixedCents };
@@ -130,8 +140,8 @@ export class Operator {
     this.#audit.reopened(payments, await must(sendAgain(this.#ledger, 'operator', action, payments)));
   }
 
-  #pause(processor: number, by: number): void {
-    this.#pauses[processor] = (this.#pauses[processor] ?? 0) + by;
+  #count(counts: number[], processor: number, by: number): void {
+    counts[processor] = (counts[processor] ?? 0) + by;
     this.#change();
   }
 
@@ -142,7 +152,10 @@ export class Operator {
   }
 
   #controls(): Record<string, ProcessorControl> {
+    const last = this.#pauses.length - 1;
     const controlOf = (count: number, processor: number) => ({
+      ...(processor === last && this.#isLastAdded && { definition: { name: nameOf(last) } }),
+      ...((this.#removals[processor] ?? 0) > 0 && { isRemoved: true }),
       isPaused: count > 0,
       fee: this.#fees[processor] ?? null,
       limits: this.#limits[processor] ?? {},

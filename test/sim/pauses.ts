@@ -9,7 +9,28 @@ const UNFIT: ReadonlySet<string> = new Set(['401', '402', '403', '404', '405']);
 export function withPauses(plan: Plan, random: Random): Plan {
   if (!random.chance(0.15)) return plan;
   const operated = withFeeChanges(paused(plan, random), random.fork('fees'));
-  return withLimitChanges(operated, random.fork('limits'));
+  return withAddition(withRemovals(withLimitChanges(operated, random.fork('limits')), random), random);
+}
+
+/** Some processors are removed instead, but not the last one: it takes the amounts that the others do not take any more. */
+function withRemovals(plan: Plan, random: Random): Plan {
+  const of = random.fork('removals');
+  const last = plan.processorCount - 1;
+  const { minAmountCents, maxAmountCents } = plan.processors[last] ?? NO_AMOUNTS;
+  if (minAmountCents > 1 || maxAmountCents < Number.MAX_SAFE_INTEGER) return plan;
+  const pauses = plan.pauses.map((pause) =>
+    pause.processor < last && of.chance(0.5) ? { ...pause, removes: true as const } : pause,
+  );
+  return { ...plan, pauses };
+}
+
+const NO_AMOUNTS = { minAmountCents: 1, maxAmountCents: 0 };
+
+/** The last processor takes every amount, so that some payments wait until it is added: in every shard. */
+function withAddition(plan: Plan, random: Random): Plan {
+  const of = random.fork('addition');
+  if (plan.processorCount === 1 || plan.lostShard !== null || !of.chance(0.5)) return plan;
+  return { ...plan, lastAddedAtMs: of.int(0, SPAN_MS) };
 }
 
 function withFeeChanges(plan: Plan, random: Random): Plan {

@@ -29,8 +29,10 @@ export interface Plan {
   /** Summaries that instances are asked for. */
   readonly reads: readonly SummaryRead[];
   readonly lostShard: LostShard | null;
-  /** Processors that operators pause. */
+  /** Processors that operators pause, or remove. */
   readonly pauses: readonly Pause[];
+  /** When operators add the last processor; null: it is there from the start. */
+  readonly lastAddedAtMs: number | null;
   /** When operators have payments sent again. */
   readonly sendAgainsMs: readonly number[];
   /** Payments that operators cancel, whatever their state is. */
@@ -41,6 +43,16 @@ export interface Plan {
   readonly feeChanges: readonly FeeChange[];
   /** Limits of processors that operators change. */
   readonly limitChanges: readonly LimitChange[];
+}
+
+/** How many processors the settings name: the last is not among them if operators add it. */
+export function configuredCount({ processorCount, lastAddedAtMs }: Plan): number {
+  return lastAddedAtMs === null ? processorCount : processorCount - 1;
+}
+
+/** Instances ask the ledger what operators have decided about processors. */
+export function isOperated({ pauses, lastAddedAtMs }: Plan): boolean {
+  return pauses.length > 0 || lastAddedAtMs !== null;
 }
 
 export interface Cancel {
@@ -73,6 +85,8 @@ export interface Pause {
   /** Null: to the end. */
   readonly forMs: number | null;
   readonly processor: number;
+  /** It is removed, and added again at the end. */
+  readonly removes?: true;
 }
 
 export interface SummaryRead {

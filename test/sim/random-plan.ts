@@ -54,6 +54,7 @@ export function planOf(seed: number, skewMs = 0): Plan {
     retentionMs: null,
     cheapestIsLost,
     pauses: [],
+    lastAddedAtMs: null,
     sendAgainsMs: [],
     cancels: [],
     holds: [],

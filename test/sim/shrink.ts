@@ -26,6 +26,7 @@ export async function shrink(first: Outcome, backend: LedgerBackend): Promise<Pl
   for (const pause of plan.pauses) {
     await stillBreaks({ ...plan, pauses: plan.pauses.filter((other) => other !== pause) });
   }
+  if (plan.lastAddedAtMs !== null) await stillBreaks({ ...plan, lastAddedAtMs: null });
   if (plan.sendAgainsMs.length > 0) await stillBreaks({ ...plan, sendAgainsMs: [] });
   for (const cancel of plan.cancels) {
     await stillBreaks({ ...plan, cancels: plan.cancels.filter((other) => other !== cancel) });

@@ -6,12 +6,20 @@ import { UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import type { Verdict } from '../../src/http/payment-acceptor.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
+import { must } from '../ledger/samples.ts';
 import { Audit, type Broken, nameOf } from './audit.ts';
 import { Instance } from './instance.ts';
 import { type LedgerBackend, LedgerConnections, memoryBackend } from './ledger-backend.ts';
 import { REST_MAX_MS } from './manners.ts';
 import { Operator } from './operator.ts';
-import type { Fault, LostShard, Plan, Post, SummaryRead } from './plan.ts';
+import {
+  configuredCount,
+  type Fault,
+  type LostShard,
+  type Plan,
+  type Post,
+  type SummaryRead,
+} from './plan.ts';
 import { SimProcessor } from './processor.ts';
 import { Random } from './random.ts';
 import { Scope } from './scope.ts';
@@ -57,10 +65,15 @@ export async function runPlan(
   const directory = mkdtempSync(join(SCRATCH, 'dinossauro-sim-'));
   const names = Array.from({ length: plan.processorCount }, (_, processor) => nameOf(processor));
   const places = Array.from({ length: plan.shardCount }, (_, shard) => join(directory, `shard-${shard}`));
-  const connections = new LedgerConnections(places.map((place) => backend.newShard(names, place)));
+  const known = names.slice(0, configuredCount(plan));
+  const connections = new LedgerConnections(places.map((place) => backend.newShard(known, place)));
   const random = new Random(plan.seed).fork('audit');
   const shards = places.map((_, shard) => connections.connect(shard, systemClock, random.next));
   const ledger = ledgerOf(await Promise.all(shards));
+  for (const name of names.slice(known.length)) {
+    await must(ledger.registerProcessor(name));
+    ledger.addProcessor(name);
+  }
   const world = new World(plan, directory, connections, ledger, history);
   const onRejection = (reason: unknown) => world.failed(reason);
   process.on('unhandledRejection', onRejection);

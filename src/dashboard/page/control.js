@@ -12,28 +12,35 @@ const FEE =
   'Payments that settle from then on cost this, and go to the processor that is cheapest by then. What has settled keeps its fee.';
 const LIMITS =
   'Calls in flight end as they began. A payment that no processor takes any more waits. An empty field is as configured.';
-const EVERYWHERE = 'This holds for the whole deployment within a second.';
+const REMOVE =
+  'It gets no payments any more, also after a restart, and is still asked about those in doubt. Its totals stay, and it can be added again.';
+const ADD_AGAIN = 'It gets payments again, as routing decides, unless it is paused.';
+export const EVERYWHERE = 'This holds for the whole deployment within a second.';
 
 /**
- * Buttons that pause a processor or resume it, and change its fee and limits, each once an operator has confirmed that.
+ * Buttons that pause a processor or resume it, remove it or add it again, and change its fee and limits, each once an
+ * operator has confirmed that.
  *
  * @param {Hello['processors'][number]} processor
  */
 export function controls({ name, terms: configured }) {
   /** @type {ProcessorFigures | null} */
   let now = null;
-  const [pause, fee, limits] = [button(), button(), button()];
+  const [pause, fee, limits, remove] = [button(), button(), button(), button()];
   pause.onclick = () => now && confirmPause(name, !now.paused);
   fee.onclick = () => now && confirmFee(name, now.fee, configured);
   limits.onclick = () => now && confirmLimits(name, now.limits, configured);
+  remove.onclick = () => now && confirmRemoval(name, !now.removed);
   write(fee, `Fee of ${name} …`);
   write(limits, `Limits of ${name} …`);
   /** @param {ProcessorFigures} figures */
   const show = (figures) => {
     now = figures;
+    pause.hidden = fee.hidden = limits.hidden = figures.removed;
     write(pause, `${figures.paused ? 'Resume' : 'Pause'} ${name} …`);
+    write(remove, `${figures.removed ? 'Add again' : 'Remove'} ${name} …`);
   };
-  return { node: element('div', 'controls', pause, fee, limits), show };
+  return { node: element('div', 'controls', pause, fee, limits, remove), show };
 }
 
 function button() {
@@ -46,6 +53,12 @@ function button() {
 /** @param {string} name @param {boolean} paused what it is to be */
 function confirmPause(name, paused) {
   ask(name, `${paused ? 'Pause' : 'Resume'} ${name}`, paused ? PAUSE : RESUME, [], () => ({ paused }));
+}
+
+/** @param {string} name @param {boolean} removed what it is to be */
+function confirmRemoval(name, removed) {
+  const [verb, effect] = removed ? ['Remove', REMOVE] : ['Add again', ADD_AGAIN];
+  ask(name, `${verb} ${name}`, effect, [], () => ({ removed }));
 }
 
 /** @param {string} name @param {ProcessorFigures['fee']} fee @param {Terms} configured */
@@ -92,10 +105,11 @@ function confirmLimits(name, limits, configured) {
   }));
 }
 
-/** @param {{ readonly min: number, readonly max?: number, readonly step: number, readonly value: number | string, readonly required?: boolean }} attributes */
-function input(attributes) {
+/** A field for a number, unless it says otherwise. @param {Readonly<Record<string, number | string | boolean>>} attributes */
+export function input(attributes) {
   const made = element('input');
-  Object.assign(made, { type: 'number', inputMode: 'decimal', ...attributes });
+  const kind = 'type' in attributes ? { autocomplete: 'off' } : { type: 'number', inputMode: 'decimal' };
+  Object.assign(made, { ...kind, ...attributes });
   return made;
 }
 
@@ -106,14 +120,15 @@ function ask(name, doing, effect, fields, change) {
     effect: `${effect} ${EVERYWHERE}`,
     button: doing,
     fields,
-    send: (reason, close) => send(name, { ...change(), by: 'dashboard', why: reason }, close),
+    send: (why, close) =>
+      sendTo(`/dashboard/processors/${name}`, 'PATCH', { ...change(), by: 'dashboard', why }, close),
   });
 }
 
-/** @param {string} name @param {object} change @param {() => void} close */
-async function send(name, change, close) {
+/** Empty: it is done. Otherwise why it is not. @param {string} path @param {string} method @param {object} change @param {() => void} close */
+export async function sendTo(path, method, change, close) {
   const body = JSON.stringify(change);
-  const response = await fetch(`/dashboard/processors/${name}`, { method: 'PATCH', body }).catch(() => null);
+  const response = await fetch(path, { method, body }).catch(() => null);
   if (response === null) return 'The gateway does not answer.';
   if (response.ok) {
     close();

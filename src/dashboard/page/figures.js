@@ -1,3 +1,4 @@
+import { additionButton } from './add-processor.js';
 import { byId, element, refresh, table, write } from './element.js';
 import { term } from './help.js';
 import { accented, card, STATES } from './processor-card.js';
@@ -31,6 +32,9 @@ const ALL_FAIL =
 
 const PAUSED =
   'An operator has paused it. Payments go elsewhere or wait; it is still asked about payments in doubt.';
+
+const REMOVED =
+  'An operator has removed it. Payments go elsewhere; it is still asked about payments in doubt, and its totals stay.';
 
 const UNFIT =
   'Refuses every request: check its URL, its credentials and its contract. Payments go elsewhere or wait.';
@@ -73,6 +77,7 @@ export class Figures {
     );
     this.#cards = hello.processors.map((processor, index) => card(processor, index, hello.operates));
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
+    if (hello.operates) byId('processors').after(additionButton());
     const owner = term('Owner', 'owner');
     const lease = term('Lease', 'lease');
     byId('workers-note').replaceChildren(
@@ -183,11 +188,12 @@ export class Figures {
     const { instance, processors, atMs } = frame;
     const { name = '' } = this.#hello.processors[index] ?? {};
     const state = this.#stateOf(figures, instance.canClaim);
-    const allFail = processors.every(({ breakerOpen, paused }) => breakerOpen || paused);
+    const allFail = processors.every(({ breakerOpen, paused, removed }) => breakerOpen || paused || removed);
     const sentence = this.#sentence(figures.reason);
     this.#cards[index]?.showCircuit(figures, atMs);
     this.#cards[index]?.showChange(frame);
-    if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
+    if (state === 'removed') this.#cards[index]?.show(figures, state, REMOVED);
+    else if (state === 'paused') this.#cards[index]?.show(figures, state, PAUSED);
     else if (state === 'unfit') this.#cards[index]?.show(figures, state, UNFIT);
     else if (state === 'resting') this.#cards[index]?.show(figures, state, restingUntil(atMs, figures));
     else if (state === 'idle') this.#cards[index]?.show(figures, state, BLOCKED);
@@ -206,13 +212,15 @@ export class Figures {
 
   /** @param {keyof typeof STATES} state @param {ProcessorFigures} figures @param {number} atMs @param {string} sentence */
   #said(state, figures, atMs, sentence) {
+    if (state === 'removed') return REMOVED;
     if (state === 'paused') return PAUSED;
     if (state === 'unfit') return UNFIT;
     return state === 'resting' ? restingUntil(atMs, figures) : sentence;
   }
 
   /** @param {ProcessorFigures} figures @param {boolean} canClaim @returns {keyof typeof STATES} */
-  #stateOf({ paused, breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+  #stateOf({ paused, removed, breakerOpen, unfit, restMs, observedMs, oldestCallAgeMs }, canClaim) {
+    if (removed) return 'removed';
     if (paused) return 'paused';
     if (breakerOpen && unfit) return 'unfit';
     if (restMs !== null) return 'resting';

@@ -16,6 +16,7 @@ export const STATES = /** @type {const} */ ({
   unfit: { word: 'Unfit', tone: 'bad' },
   resting: { word: 'Resting', tone: 'warn' },
   paused: { word: 'Paused', tone: 'quiet' },
+  removed: { word: 'Removed', tone: 'quiet' },
   idle: { word: 'Idle', tone: 'quiet' },
 });
 

@@ -113,8 +113,8 @@ export const TERMS = {
     text: 'All events from a time on are posted once more, under the same ids, so that an endpoint can skip those that it has.',
     read: 'docs/webhooks.md, When it fails',
   },
-  'Healthy, Slow, Failing, Unfit, Resting, Paused, Idle': {
-    text: 'The state of a processor. Slow: calls take longer than the latency budget. Failing: its circuit breaker is open. Unfit: it refuses every request. Resting: it has asked for a rest. Paused: an operator has paused it. Idle: this instance cannot claim payments.',
+  'Healthy, Slow, Failing, Unfit, Resting, Paused, Removed, Idle': {
+    text: 'The state of a processor. Slow: calls take longer than the latency budget. Failing: its circuit breaker is open. Unfit: it refuses every request. Resting: it has asked for a rest. Paused: an operator has paused it. Removed: an operator has removed it. Idle: this instance cannot claim payments.',
     read: 'docs/dashboard.md',
   },
 };

@@ -135,9 +135,10 @@ export function limitTexts(limits) {
   ];
 }
 
-/** Such as `all`, `from 0.50` or `0.50 to 100.00`. @param {Limits} limits */
+/** Such as `all`, `none`, `from 0.50` or `0.50 to 100.00`. @param {Limits} limits */
 function amountsText({ minAmountCents, maxAmountCents }) {
   const min = money(BigInt(minAmountCents));
+  if (maxAmountCents < minAmountCents) return 'none';
   if (maxAmountCents < Number.MAX_SAFE_INTEGER) return `${min} to ${money(BigInt(maxAmountCents))}`;
   return minAmountCents === 1 ? 'all' : `from ${min}`;
 }

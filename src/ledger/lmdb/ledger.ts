@@ -143,6 +143,16 @@ export class LmdbLedger implements Shard {
     return 0;
   }
 
+  registerProcessor(name: string): Promise<Reply<void>> {
+    return this.#store.write(() => {
+      this.#processors.numberFor(name);
+    });
+  }
+
+  addProcessor(name: string): void {
+    this.#processors.add(name);
+  }
+
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
     return this.#store.write(() => {
       const owner = this.#owners.nextNumber();

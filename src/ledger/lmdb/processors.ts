@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertProcessor } from '../commit.ts';
+import { assertNewProcessor, assertProcessor } from '../commit.ts';
 import { processorNameKey, processorNameKeys, processorNameOf } from './records.ts';
 import type { LmdbStore } from './store.ts';
 
@@ -8,18 +8,30 @@ const PROCESSOR_NUMBER_MAX = 2 ** 16 - 1;
 /** The processors of an LMDB ledger: by their index in the settings, and by their number, which a store never changes. */
 export class LmdbProcessors {
   readonly #store: LmdbStore;
-  readonly #names: readonly string[];
-  /** The numbers of these names, by index. */
-  readonly numbers: readonly number[];
+  readonly #names: string[];
+  readonly #numbers: number[];
 
   /** A `readOnly` ledger must have been opened with the same names before. */
   constructor(store: LmdbStore, names: readonly string[], readOnly: boolean) {
     assert(new Set(names).size === names.length, 'processor names must be unique');
     this.#store = store;
     this.#names = [...names];
-    this.numbers = readOnly
+    this.#numbers = readOnly
       ? store.snapshot(() => this.#registered())
       : store.transaction(() => this.#register());
+  }
+
+  /** The numbers of the names, by index. */
+  get numbers(): readonly number[] {
+    return this.#numbers;
+  }
+
+  /** Adds a registered processor to those that this ledger was opened with. */
+  add(name: string): void {
+    const number = this.#store.snapshot(() => this.registeredNumber(name));
+    assertNewProcessor(this.#names, name, number !== undefined);
+    this.#names.push(name);
+    this.#numbers.push(number as number);
   }
 
   numberOf(processor: number): number {

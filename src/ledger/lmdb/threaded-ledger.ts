@@ -81,7 +81,7 @@ interface Waiting {
 export class ThreadedLmdbLedger implements Shard {
   readonly shards: readonly Shard[] = [this];
   readonly #path: string;
-  readonly #options: LmdbOptions;
+  readonly #options: LmdbOptions & { readonly processorNames: string[] };
   readonly #writer: WriterThread;
   readonly #waiting = new Map<number, Waiting>();
   #writes = 0;
@@ -97,8 +97,10 @@ export class ThreadedLmdbLedger implements Shard {
 
   private constructor(path: string, options: ThreadedLmdbOptions) {
     this.#path = path;
-    this.#options = options;
-    const { processorNames, outbox, clock, random, log, writerFile } = options;
+    // A writer that replaces another learns of those that were added meanwhile.
+    const processorNames = [...options.processorNames];
+    this.#options = { ...options, processorNames };
+    const { outbox, clock, random, log, writerFile } = options;
     this.#writer = new WriterThread({
       task: { path, processorNames, outbox },
       onMessage: (message) => this.#onMessage(message),
@@ -112,6 +114,16 @@ export class ThreadedLmdbLedger implements Shard {
 
   shardOf(): number {
     return 0;
+  }
+
+  registerProcessor(name: string): Promise<Reply<void>> {
+    return this.#write('registerProcessor', [name]);
+  }
+
+  addProcessor(name: string): void {
+    this.#reader?.addProcessor(name);
+    this.#options.processorNames.push(name);
+    this.#writer.send({ kind: 'add', processorName: name });
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

@@ -14,6 +14,7 @@ export interface WriterTask {
 
 /** The methods that wait for the write lock. */
 export type WriteMethod =
+  | 'registerProcessor'
   | 'acquireLease'
   | 'renewLease'
   | 'releaseLease'
@@ -38,6 +39,7 @@ export type WriteMethod =
 
 export type WriterRequest =
   | { readonly kind: 'close' }
+  | { readonly kind: 'add'; readonly processorName: string }
   | {
       readonly kind: 'write';
       readonly id: number;
@@ -66,6 +68,8 @@ async function serve(request: WriterRequest): Promise<void> {
   if (request.kind === 'close') {
     await ledger.close();
     port.close();
+  } else if (request.kind === 'add') {
+    ledger.addProcessor(request.processorName);
   } else if (systemClock.monotonicMs() < request.deadlineMs) {
     const { id, method, args } = request;
     try {

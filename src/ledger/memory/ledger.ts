@@ -25,7 +25,14 @@ import {
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
 import { assertCancellations, cancelReason } from '../cancel.ts';
-import { assertCommit, assertProcessor, isPurged, keptReason, LAST_MS } from '../commit.ts';
+import {
+  assertCommit,
+  assertNewProcessor,
+  assertProcessor,
+  isPurged,
+  keptReason,
+  LAST_MS,
+} from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
 import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
@@ -101,7 +108,7 @@ export interface MemoryOutboxOptions extends OutboxLimits {
  */
 export class MemoryLedger implements Shard {
   readonly shards: readonly Shard[] = [this];
-  readonly #names: readonly string[];
+  readonly #names: string[];
   readonly #store: MemoryStore;
   readonly #outbox: MemoryOutboxOptions | null;
   readonly #watchers = new Set<(changed: string | null) => void>();
@@ -122,6 +129,18 @@ export class MemoryLedger implements Shard {
 
   shardOf(): number {
     return 0;
+  }
+
+  registerProcessor(name: string): Promise<Reply<void>> {
+    return this.#answer(() => {
+      const { seenProcessors } = this.#store;
+      if (!seenProcessors.includes(name)) seenProcessors.push(name);
+    });
+  }
+
+  addProcessor(name: string): void {
+    assertNewProcessor(this.#names, name, this.#store.seenProcessors.includes(name));
+    this.#names.push(name);
   }
 
   acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {

@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts';
+import { assertNewProcessor } from '../commit.ts';
 import type { Confirmation } from '../confirmation.ts';
 import { ok, type Reply, unavailable } from '../ledger.ts';
 import type { ShardPlace } from '../sharded/shard-place.ts';
@@ -61,10 +62,13 @@ export class RedisBooks {
   #session: Buffer = NO_SESSION;
   #id = '';
   #keys: BookKeys;
+  /** Those that the ledger was opened with, and those that were added. */
+  readonly #names: string[];
   #processors = NO_PROCESSORS;
 
   constructor(parts: RedisBooksParts) {
     this.#parts = parts;
+    this.#names = [...parts.processorNames];
     const { root, clock, random, timeoutMs, pendingLimit, newDriver } = parts;
     this.#meta = `${root}meta`;
     this.#processorsKey = `${root}processors`;
@@ -97,6 +101,25 @@ export class RedisBooks {
 
   get processors(): ProcessorNumbers {
     return this.#processors;
+  }
+
+  get processorCount(): number {
+    return this.#names.length;
+  }
+
+  async registerProcessor(name: string): Promise<Reply<void>> {
+    const reply = await this.ask((send) => this.#registered(send, [...this.#names, name]));
+    return reply.kind === 'ok' ? this.#know(reply.value) : reply;
+  }
+
+  addProcessor(name: string): void {
+    const { numbers, positions, names } = this.#processors;
+    const number = names.indexOf(name);
+    assertNewProcessor(this.#names, name, number !== -1);
+    this.#names.push(name);
+    const newPositions = [...positions];
+    newPositions[number] = numbers.length;
+    this.#processors = { numbers: [...numbers, number], positions: newPositions, names };
   }
 
   /** The numbers of the processors that the books were opened with, one byte each. */
@@ -165,15 +188,17 @@ export class RedisBooks {
 
   /** Reloads the names if one of these processor numbers is unknown: another instance has registered it since. */
   async loadNames(numbers: readonly number[]): Promise<Reply<void>> {
-    const id = this.#id;
     const { names } = this.#processors;
     if (numbers.every((number) => number === 0 || names[number] !== undefined)) return ok(undefined);
     const reply = await this.ask(async (send) =>
       readRegistry(await this.#confirmed(send, 'registry', [], [])),
     );
-    if (reply.kind === 'unavailable') return reply;
-    if (reply.value.id !== id || this.#id !== id) return unavailable('Redis no longer holds the same books');
-    this.#processors = processorNumbers(reply.value, this.#parts.processorNames);
+    return reply.kind === 'ok' ? this.#know(reply.value) : reply;
+  }
+
+  #know(registry: Registry): Reply<void> {
+    if (registry.id !== this.#id) return unavailable('Redis no longer holds the same books');
+    this.#processors = processorNumbers(registry, this.#names);
     return ok(undefined);
   }
 
@@ -185,17 +210,18 @@ export class RedisBooks {
     await refuseUnfit(send, this.#parts.slot !== null);
     this.#confirmation = await confirmationOf(send, this.#parts);
     this.#parts.confirmedBy(this.#confirmation);
-    const registry = await this.#register(send);
+    const registry = await this.#registered(send, this.#names);
     this.#id = registry.id;
     this.#keys = new BookKeys(this.#parts.root, registry.places);
-    this.#processors = processorNumbers(registry, this.#parts.processorNames);
+    this.#processors = processorNumbers(registry, this.#names);
     this.#connections++;
     this.#session = sessionBytes(this.#ledgerId, this.#connections);
     await this.#parts.opened(send, registry);
   }
 
-  async #register(send: Send): Promise<Registry> {
-    const { processorNames, place } = this.#parts;
+  /** The registry once all of these have a number. */
+  async #registered(send: Send, processorNames: readonly string[]): Promise<Registry> {
+    const { place } = this.#parts;
     const registry = readRegistry(await this.#confirmed(send, 'registry', [], []));
     if (registry.id !== '') refuseOtherShard(registry, place);
     else if (!this.#parts.mayMake()) throw new Error(NOT_MADE);

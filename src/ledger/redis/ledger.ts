@@ -133,7 +133,6 @@ const NO_NUMBERS = Buffer.alloc(0);
  */
 export class RedisLedger implements Shard {
   readonly shards: readonly Shard[] = [this];
-  readonly #options: RedisLedgerOptions;
   readonly #books: RedisBooks;
   readonly #committer: Committer;
   readonly #takeovers: Takeovers;
@@ -155,7 +154,6 @@ export class RedisLedger implements Shard {
   }
 
   private constructor(url: string, options: RedisLedgerOptions) {
-    this.#options = options;
     const { processorNames, clock, random, root = ROOT_DEFAULT, place = ONLY_SHARD } = options;
     assert(ROOT.test(root), 'the root must have a hash tag and no glob characters');
     assert(new Set(processorNames).size === processorNames.length, 'processor names must be unique');
@@ -219,6 +217,14 @@ export class RedisLedger implements Shard {
     return 0;
   }
 
+  registerProcessor(name: string): Promise<Reply<void>> {
+    return this.#books.registerProcessor(name);
+  }
+
+  addProcessor(name: string): void {
+    this.#books.addProcessor(name);
+  }
+
   async acquireLease(worker: WorkerId, leaseUntilMs: number): Promise<Reply<number>> {
     const args = [this.#books.session, doubleBytes(leaseUntilMs), workerBytes(worker)];
     return mapped(await this.#books.call('acquireLease', ...args), (reply) => Number(bytesOf(reply)));
@@ -258,7 +264,7 @@ export class RedisLedger implements Shard {
     settlements: readonly Settlement[],
     claims: readonly Claim[],
   ): Promise<Reply<CommitReply>> {
-    assertCommit(this.#options.processorNames.length, settlements, claims);
+    assertCommit(this.#books.processorCount, settlements, claims);
     return this.#committer.commit(owner, settlements, claims);
   }
 
@@ -411,7 +417,7 @@ export class RedisLedger implements Shard {
   }
 
   async restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
-    assertRestored(this.#options.processorNames.length, entries);
+    assertRestored(this.#books.processorCount, entries);
     return this.#restore.restore(owner, entries);
   }
 
@@ -482,7 +488,7 @@ export class RedisLedger implements Shard {
   }
 
   async takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
-    assertProcessor(this.#options.processorNames.length, processor);
+    assertProcessor(this.#books.processorCount, processor);
     const args = [this.#number(processor), doubleBytes(lastTurn), doubleBytes(lastTurn + 1)];
     return mapped(await this.#books.writeHealth('takeHealthTurn', ...args), (reply) => {
       const laterTurn = bytesOf(reply);
@@ -492,7 +498,7 @@ export class RedisLedger implements Shard {
   }
 
   async publishHealth(report: HealthReport): Promise<Reply<void>> {
-    assertProcessor(this.#options.processorNames.length, report.processor);
+    assertProcessor(this.#books.processorCount, report.processor);
     const row = Buffer.concat([NO_TURN, healthBytes(report)]);
     return mapped(
       await this.#books.writeHealth('publishHealth', this.#number(report.processor), row),

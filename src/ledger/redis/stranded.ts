@@ -1,5 +1,6 @@
 import { type BooksStatus, readBooksStatus } from '../books-status.ts';
 import type { ProcessorPayments } from '../ledger.ts';
+import { type ProcessorControls, readControls } from '../processor-controls.ts';
 import type { RedisDriver } from './connection.ts';
 import { LIBRARY } from './library.ts';
 import { doubleBytes, readBookmark } from './records.ts';
@@ -47,6 +48,13 @@ export async function bookmarkTextsIn(shard: RedisShard, names: readonly string[
     texts.push(Buffer.isBuffer(reply) ? readBookmark(reply).text : '');
   }
   return texts;
+}
+
+/** `Ledger.processorControls` of one shard, likewise. */
+export async function controlsIn(shard: RedisShard): Promise<ProcessorControls> {
+  const registry = await registryIn(shard);
+  const reply = registry && (await asked(shard, 'controls', registry.id));
+  return readControls(reply === undefined ? undefined : String(reply));
 }
 
 async function registryIn(shard: RedisShard): Promise<Registry | undefined> {

@@ -71,6 +71,15 @@ class ShardedLedger implements Ledger {
     return shardOf(correlationId, this.shards.length);
   }
 
+  async registerProcessor(name: string): Promise<Reply<void>> {
+    const all = await this.#all((shard) => shard.registerProcessor(name));
+    return all.kind === 'ok' ? ok(undefined) : all;
+  }
+
+  addProcessor(name: string): void {
+    for (const shard of this.shards) shard.addProcessor(name);
+  }
+
   async summary(fromMs: number, toMs: number): Promise<SummaryReply> {
     const replies: Reply<ProcessorTotals[]>[] = [];
     const faults: TooFine[] = [];
