@@ -1,5 +1,6 @@
 import { withoutSecrets } from '../config/credentials.ts';
 import type { ProcessorTarget } from '../config/processor-target.ts';
+import { type Clock, LATE, within } from '../core/clock.ts';
 import type { Environment } from '../core/environment.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import type { ProcessorDefinition } from '../ledger/processor-controls.ts';
@@ -9,16 +10,21 @@ export type Checked =
   | { readonly kind: 'ok'; readonly target: ProcessorTarget }
   | { readonly kind: 'wrong'; readonly problems: readonly string[] };
 
+const OPEN_MAX_MS = 5000;
+const NOT_LOADED = `its contract has not loaded within ${OPEN_MAX_MS / 1000} s`;
+
 /** Reads the definitions of processors that operators add. What reads files is loaded with the first one. */
 export class Definitions {
   readonly #contracts: Pick<Contracts, 'open'>;
   readonly #environment: Environment;
+  readonly #clock: Clock;
   /** By their texts. */
   readonly #described = new Map<string, ProcessorTarget>();
 
-  constructor(contracts: Pick<Contracts, 'open'>, environment: Environment) {
+  constructor(contracts: Pick<Contracts, 'open'>, environment: Environment, clock: Clock) {
     this.#contracts = contracts;
     this.#environment = environment;
+    this.#clock = clock;
   }
 
   /** The processor without its secrets; null: it cannot be one here. */
@@ -39,7 +45,8 @@ export class Definitions {
     const reading = readAddedProcessor(definition, this.#environment);
     if (reading.kind === 'wrong') return reading;
     try {
-      await this.#contracts.open(reading.processor);
+      const opened = await within(this.#clock, OPEN_MAX_MS, this.#contracts.open(reading.processor));
+      if (opened === LATE) return { kind: 'wrong', problems: [NOT_LOADED] };
     } catch (error) {
       if (isSetupError(error)) return { kind: 'wrong', problems: [error.message] };
       throw error;

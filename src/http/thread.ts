@@ -163,7 +163,7 @@ export class HttpThread {
     const ring = new Ring(shared.ring);
     const journal = this.#journal;
     const { maxAmountCents } = config;
-    const definitions = new Definitions(contracts, process.env);
+    const definitions = new Definitions(contracts, process.env, clock);
     this.#known = new KnownProcessors({
       configured: config.processors,
       contracts,

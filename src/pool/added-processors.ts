@@ -1,5 +1,6 @@
 import assert from 'node:assert';
 import { isDeepStrictEqual } from 'node:util';
+import { type Clock, LATE, within } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Terms } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -24,8 +25,12 @@ export interface AddedProcessorsParts {
   readonly table: DefinitionTable;
   readonly sharedState: Pick<SharedState, 'processorCount' | 'terms'>;
   readonly metrics: ThreadMetrics;
+  readonly clock: Clock;
   readonly log: Log;
 }
+
+/** Nothing is sent before all have been tried, so one whose module never loads must not hold up the others. */
+const OPEN_MAX_MS = 5000;
 
 /**
  * The processors of an instance, in the order of its shared state: those of its settings, and those that operators have
@@ -36,6 +41,7 @@ export class AddedProcessors {
   readonly #parts: AddedProcessorsParts;
   readonly #targets: NamedTerms[];
   #problems: Readonly<Record<string, string>> = {};
+  readonly #late = new Set<string>();
 
   constructor(parts: AddedProcessorsParts) {
     this.#parts = parts;
@@ -85,9 +91,17 @@ export class AddedProcessors {
   }
 
   async #open(definition: ProcessorDefinition): Promise<Opened<NamedTerms>> {
-    const { rowCount, open } = this.#parts;
-    if (this.#targets.length < rowCount) return open(definition);
-    const problem = `this gateway has had ${rowCount} processors since it started, which is the limit: restart it to make room`;
+    const { rowCount, open, clock } = this.#parts;
+    if (this.#targets.length >= rowCount) {
+      const problem = `this gateway has had ${rowCount} processors since it started, which is the limit: restart it to make room`;
+      return { kind: 'failed', problem };
+    }
+    const name = String(definition['name']);
+    const opened = this.#late.has(name) ? LATE : await within(clock, OPEN_MAX_MS, open(definition));
+    if (opened !== LATE) return opened;
+    // A module is loaded once, so that another try would wait for the same.
+    this.#late.add(name);
+    const problem = `its contract has not loaded within ${OPEN_MAX_MS / 1000} s: correct it, and restart this gateway`;
     return { kind: 'failed', problem };
   }
 

@@ -260,6 +260,7 @@ export default async function runPoolThread({
       table: new DefinitionTable(shared.definitions),
       sharedState,
       metrics,
+      clock,
       log,
     });
     return [

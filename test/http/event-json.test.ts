@@ -45,6 +45,9 @@ test('what an operator changes about a processor becomes an event for each kind 
     ],
   ]);
   assert.equal(change({ limits: { callLimit: null } }), [], 'it is as configured already');
+  assert.equal(change({ isRemoved: true }), [['processor.removed', said]]);
+  assert.equal(change({ isRemoved: true }), [], 'it is removed already');
+  assert.equal(change({ isRemoved: false }), [['processor.added', said]]);
   assert.equal(change({ isPaused: false, fee: null, limits: null }), [
     ['processor.resumed', said],
     ['processor.fee-changed', { ...said, fee: null }],

@@ -20,8 +20,8 @@ test('follows what operators add, without its secrets: names, callbacks and amou
   const sharedState = new SharedState(SharedState.allocate(SHAPE), SHAPE);
   const table = new DefinitionTable(DefinitionTable.allocate(3));
   const contracts = { readers: new Map(), open: openCallbackReader };
-  const definitions = new Definitions(contracts, {});
   const clock = new ManualClock();
+  const definitions = new Definitions(contracts, {}, clock);
   const known = new KnownProcessors({ configured, contracts, definitions, table, sharedState, clock });
   const taken = new TakenAmounts({ processors: known.targets, maxAmountCents: MAX_CENTS }, sharedState);
   void known.follow();

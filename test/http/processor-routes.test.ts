@@ -59,7 +59,11 @@ async function inWorld(use: (world: World) => Promise<void>, mode: 'token' | 'lo
   const processors = NAMES.map((name) => processorTarget({ name, feePpm: 15_000, feeFixedCents: 35 }));
   const ledger = moody(books, mood);
   const sharedState = { credentialsAtMs: CREDENTIALS_AT_MS };
-  const definitions = new Definitions({ open: openCallbackReader }, { PROCESSOR_SECRETS_DIR: SECRETS });
+  const definitions = new Definitions(
+    { open: openCallbackReader },
+    { PROCESSOR_SECRETS_DIR: SECRETS },
+    clock,
+  );
   const parts = { app, processors, definitions, bounds: BOUNDS, sharedState, ledger, clock, log };
   new ProcessorRoutes(parts).serve('/processors', operators(mode));
   await serving(app, '/processors', (routes) => {

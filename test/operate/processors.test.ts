@@ -1,6 +1,7 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import {
+  addProcessor,
   changeProcessor,
   drainProcessor,
   listProcessors,
@@ -116,6 +117,33 @@ test('a drain ends when its time is up, or when somebody resumes the processor',
   );
   assert.is(given.code, 1);
   assert.equal(given.err, ['dinossauro: default gets payments again, because somebody has changed that']);
+});
+
+test('adds a processor, and removes it until nothing is open there', async () => {
+  const processor = { name: 'bank', url: 'http://bank', contract: 'rest', fee: { share: 0.01 } };
+  const untouched = { ...OTHER, added: true, changedAt: null };
+  const added = await withGateway([[201, untouched]], (url) =>
+    addProcessor({ url, token: '', json: false, processor }, print),
+  );
+  assert.is(added.code, 0);
+  assert.equal(added.asked, [
+    { line: 'POST /processors', authorization: undefined, body: JSON.stringify(processor) },
+  ]);
+  assert.match(added.out[0] ?? '', /^bank is in use and costs 0\.75% \+ 0\.30 /);
+  const removed = { ...OTHER, removed: true, open: 2 };
+  const order = { name: 'bank', change: { removed: true, why: '', by: 'ana' } };
+  const listings = [removed, { ...removed, open: 0 }].map(
+    (shown) => [200, { version: 3, processors: [shown] }] as const,
+  );
+  const drained = await withGateway([[200, removed], ...listings], (url) =>
+    drainProcessor({ url, token: '', json: false, timeoutMs: 60_000, lookEveryMs: 1, ...order }, print),
+  );
+  assert.is(drained.code, 0);
+  assert.match(drained.out[0] ?? '', /^bank is removed and costs/);
+  assert.equal(drained.out.slice(1), [
+    '2 payments are open at bank',
+    'bank is drained: no payment is open there',
+  ]);
 });
 
 test('a refusal is one line', async () => {

@@ -29,7 +29,7 @@ export async function withGateway(
       });
       const [status, value] = (left.length > 1 ? left.shift() : left[0]) ?? [500, ''];
       const isText = typeof value === 'string';
-      const json = status === 200 ? 'application/json' : 'application/problem+json';
+      const json = status < 300 ? 'application/json' : 'application/problem+json';
       response.writeHead(status, { 'content-type': isText ? 'text/html' : json });
       response.end(isText ? value : JSON.stringify(value));
     });

@@ -35,6 +35,7 @@ function setUp() {
     rowCount: SHAPE.processorsMax,
     open: async ({ name }) => {
       opens.push(String(name));
+      if (name === 'endless') await new Promise(() => {});
       if (broken.has(String(name))) return { kind: 'failed', problem: `${name} has no key` };
       return { kind: 'ok', target: processorTarget({ name: String(name), feePpm: 7 }) };
     },
@@ -42,6 +43,7 @@ function setUp() {
     table,
     sharedState,
     metrics: metricsTable.thread(0),
+    clock,
     log,
   });
   const watch = new ControlsWatch({
@@ -263,6 +265,22 @@ test('a processor that was removed before the start is only opened while somethi
   await clock.passSlowly(1000);
   assert.equal(opens, ['gone']);
   assert.is(sharedState.use(2), 'removed');
+  watch.stop();
+});
+
+test('a processor whose contract never loads does not hold up the others', async () => {
+  const { clock, watch, sharedState, notOpened, control } = setUp();
+  control(1, { endless: { definition: { name: 'endless' } }, third: { definition: { name: 'third' } } });
+  watch.start();
+  await clock.passSlowly(4000);
+  assert.is(sharedState.controlsRevision, 0);
+  await clock.passSlowly(2000);
+  assert.is(sharedState.processorCount, 3);
+  assert.is(notOpened(), 1);
+  const revision = sharedState.controlsRevision;
+  control(2, { default: { isPaused: true }, endless: { definition: { name: 'endless' } } });
+  await clock.passSlowly(1000);
+  assert.ok(sharedState.controlsRevision > revision, 'it delays only the first change');
   watch.stop();
 });
 

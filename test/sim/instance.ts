@@ -422,6 +422,7 @@ export class Life {
       table: this.#definitions,
       sharedState: this.#sharedState,
       metrics,
+      clock,
       log,
     });
     return new ControlsWatch({
