@@ -3,9 +3,7 @@ import { BooksWriter } from '../books/books-writer.ts';
 import { type Config, readConfig } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
 import type { Environment } from '../core/environment.ts';
-import { centsToDecimal } from '../core/money.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
-import type { Totals } from '../core/payment.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { journalDirectories, journalPayments } from '../journal/payments.ts';
 import { addedProcessors } from './added-processors.ts';
@@ -13,6 +11,7 @@ import { Adoption, type AdoptionReport, type Suspect } from './adoption.ts';
 import { openAuditedProcessors } from './audited-processors.ts';
 import { isSame } from './period.ts';
 import { suspectsIn } from './suspects-file.ts';
+import { sides, summed } from './text.ts';
 
 export interface AdoptOrder {
   readonly json: boolean;
@@ -163,15 +162,4 @@ function verdictOf({ after, unresolvedCount, isProven }: AdoptionReport): string
         ? 'The books stay as they are: run this again once the processors answer.'
         : 'The books stay as they are: run this again once that is fixed.';
   }
-}
-
-function sides(here: Totals, there: Totals | null): string {
-  if (there === null) return `${summed(here)} here, not readable there`;
-  return isSame(here, there)
-    ? `${summed(here)} on both sides`
-    : `${summed(here)} here, ${summed(there)} there`;
-}
-
-function summed({ count, amountCents }: Totals): string {
-  return `${count} ${count === 1 ? 'payment' : 'payments'} of ${centsToDecimal(amountCents)}`;
 }

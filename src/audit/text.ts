@@ -125,14 +125,15 @@ function holdingText({ processor, amountCents, requestedAt }: Holding): string {
   return `held by ${processor}, ${money(amountCents)} at ${requestedAt}`;
 }
 
-function sides(here: Totals, there: Totals | null): string {
+/** Totals here and there, in words. */
+export function sides(here: Totals, there: Totals | null): string {
   if (there === null) return `${summed(here)} here, not readable there`;
   return isSame(here, there)
     ? `${summed(here)} on both sides`
     : `${summed(here)} here, ${summed(there)} there`;
 }
 
-function summed({ count, amountCents }: Totals): string {
+export function summed({ count, amountCents }: Totals): string {
   return `${counted(count)} of ${money(amountCents)}`;
 }
 

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileText } from '../core/file-text.ts';
 import type { Config } from './config.ts';
 import type { ProcessorTarget } from './processor-target.ts';
 
@@ -36,12 +36,8 @@ export interface Share {
 
 /** The soft limit on open files, which Node raises to the hard limit at start; Infinity where it is unknown. */
 export function openFileLimit(root = '/'): number {
-  try {
-    const limits = readFileSync(join(root, 'proc/self/limits'), 'utf8');
-    return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity);
-  } catch {
-    return Infinity;
-  }
+  const limits = fileText(join(root, 'proc/self/limits'));
+  return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Infinity);
 }
 
 export function shareDescriptors(config: Descriptors, limit: number): Share {

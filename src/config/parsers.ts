@@ -1,6 +1,7 @@
 import { parseAddress } from '../core/address.ts';
 import { isDecodable } from '../core/percent-encoding.ts';
 import { parseRedisUrl } from '../core/redis-url.ts';
+import { PROCESSORS_MAX } from '../core/terms.ts';
 import type { Tls } from '../core/tls.ts';
 
 /**
@@ -48,8 +49,6 @@ export interface ProcessorToken {
   readonly processor: string;
   readonly token: string;
 }
-
-export const PROCESSORS_MAX = 16;
 
 /** Each thread of each instance has a connection for each shard. */
 export const SHARDS_MAX = 64;

@@ -1,9 +1,9 @@
 import { parseAddress } from '../core/address.ts';
+import { PROCESSORS_MAX } from '../core/terms.ts';
 import { ACCESS } from './access-settings.ts';
 import { LOGS_AND_TRACES, OPERATORS } from './operator-settings.ts';
 import {
   ledgerFault,
-  PROCESSORS_MAX,
   parseAmount,
   parseEventsRetention,
   parseLedger,

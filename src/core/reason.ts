@@ -8,3 +8,9 @@ export function errorReason(error: unknown): string {
   const [line = ''] = error.message.split('\n');
   return line === '' && 'code' in error ? String(error.code) : line;
 }
+
+/** The message of a file system error. Any other error is a bug and is thrown again. */
+export function fileErrorReason(error: unknown): string {
+  if (error instanceof Error && 'code' in error) return error.message;
+  throw error;
+}

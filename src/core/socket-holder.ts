@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+import { fileText } from './file-text.ts';
 
 /** State of a listening socket in /proc/net/tcp. */
 const LISTENING = '0A';
@@ -40,22 +41,13 @@ function has(pid: string, links: ReadonlySet<string>): boolean {
 
 /** The first two words of its command line: the rest might hold secrets. */
 function nameOf(pid: string): string {
-  const [program = '', argument = ''] = textOf(`/proc/${pid}/cmdline`).split('\0');
+  const [program = '', argument = ''] = fileText(`/proc/${pid}/cmdline`).split('\0');
   return `${basename(program)} ${argument.slice(-60)}`.trim();
 }
 
 function rowsOf(table: string): string[][] {
-  const [, ...lines] = textOf(table).split('\n');
+  const [, ...lines] = fileText(table).split('\n');
   return lines.map((line) => line.trim().split(/\s+/));
-}
-
-/** The contents of a file; empty if it is missing or unreadable. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
 
 function listed(path: string): string[] {

@@ -33,6 +33,8 @@ export interface CallBounds {
   readonly callsMax: number;
 }
 
+/** Processors of a deployment. */
+export const PROCESSORS_MAX = 16;
 export const CALLS_AT_ONCE_MAX = 1024;
 export const CALLS_PER_SECOND_MAX = 100_000;
 

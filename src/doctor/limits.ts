@@ -1,7 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type Descriptors, openFileLimit, shareDescriptors } from '../config/descriptors.ts';
+import { fileText } from '../core/file-text.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 const MIB = 2 ** 20;
@@ -67,7 +68,7 @@ function checkOpenFiles(limit: number, wants: Descriptors): Finding {
 
 /** The smallest CPU quota of this process's control groups (v1 or v2); Infinity without one. */
 function quotaOf(root: string): number {
-  const quotas = textOf(join(root, 'proc/self/cgroup'))
+  const quotas = fileText(join(root, 'proc/self/cgroup'))
     .split('\n')
     .flatMap((line) => {
       const [, controllers = '', path = '/'] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
@@ -86,22 +87,13 @@ function upwards(path: string): string[] {
 }
 
 function quotaV2(group: string): number {
-  const [, quotaUs, periodUs] = /^(\d+) (\d+)/.exec(textOf(join(group, 'cpu.max'))) ?? [];
+  const [, quotaUs, periodUs] = /^(\d+) (\d+)/.exec(fileText(join(group, 'cpu.max'))) ?? [];
   return quotaUs === undefined ? Infinity : Number(quotaUs) / Number(periodUs);
 }
 
 function quotaV1(group: string): number {
   const [quotaUs, periodUs] = ['cpu.cfs_quota_us', 'cpu.cfs_period_us'].map((file) =>
-    Number(textOf(join(group, file)) || -1),
+    Number(fileText(join(group, file)) || -1),
   ) as [number, number];
   return quotaUs > 0 && periodUs > 0 ? quotaUs / periodUs : Infinity;
-}
-
-/** The contents of a file; empty if it cannot be read. */
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -1,4 +1,4 @@
-import { PROCESSORS_MAX } from '../config/parsers.ts';
+import { PROCESSORS_MAX } from '../core/terms.ts';
 
 /**
  * Every error that the gateway answers, as `application/problem+json` (RFC 9457). The key is the fragment of its `type`

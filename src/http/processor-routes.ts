@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isSameProcessor } from '../config/credentials.ts';
-import { PROCESSORS_MAX } from '../config/parsers.ts';
 import { contractLabel, type ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { centsToDecimal } from '../core/money.ts';
-import { type CallBounds, termsInForce } from '../core/terms.ts';
+import { type CallBounds, PROCESSORS_MAX, termsInForce } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import {
   changed,

@@ -6,7 +6,6 @@ import {
   lstatSync,
   openSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
 } from 'node:fs';
@@ -15,6 +14,7 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../core/clock.ts';
 import { makeDirectory } from '../core/directory.ts';
 import { type FileSystem, fileSystemOf } from '../core/file-system.ts';
+import { fileText } from '../core/file-text.ts';
 
 /**
  * Gives one living process exclusive use of a directory, until it exits or dies in any way.
@@ -302,11 +302,7 @@ function hasOneKernel({ kind }: FileSystem): boolean {
 
 /** Identifies the boot of the kernel; 0 where the system has no boot id. */
 function bootId(): string {
-  try {
-    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').slice(0, 8);
-  } catch {
-    return '0';
-  }
+  return fileText('/proc/sys/kernel/random/boot_id').slice(0, 8) || '0';
 }
 
 type Answer =

@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { fileErrorReason } from '../core/reason.ts';
 import { syncPath } from '../core/sync-path.ts';
 import { journalFileName, journalFileNumber, RECORD_BYTES, RecordPage } from './record.ts';
 
@@ -48,7 +49,7 @@ export function readFile(directory: string, name: string, page: RecordPage): Fil
       closeSync(file);
     }
   } catch (error) {
-    return { kind: 'failed', reason: `${path} cannot be read (${messageOf(error)}); ${remedy}` };
+    return { kind: 'failed', reason: `${path} cannot be read (${fileErrorReason(error)}); ${remedy}` };
   }
 }
 
@@ -85,7 +86,7 @@ export function moveFile(
   } catch (error) {
     return {
       kind: 'failed',
-      reason: `${join(from.directory, from.name)} cannot be moved to ${target}: ${messageOf(error)}`,
+      reason: `${join(from.directory, from.name)} cannot be moved to ${target}: ${fileErrorReason(error)}`,
     };
   }
 }
@@ -100,10 +101,4 @@ function writeWhole(path: string, bytes: Uint8Array): void {
   } finally {
     closeSync(file);
   }
-}
-
-/** The message of a file system error. Any other error is a bug and is thrown again. */
-export function messageOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error) return error.message;
-  throw error;
 }

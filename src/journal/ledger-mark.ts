@@ -1,8 +1,9 @@
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { LedgerTarget } from '../config/config.ts';
+import { fileErrorReason } from '../core/reason.ts';
 import { nameOf, placeOf } from '../core/redis-url.ts';
-import { journalFiles, messageOf } from './journal-files.ts';
+import { journalFiles } from './journal-files.ts';
 
 /**
  * The name of a file in a journal's directory that says which ledger its payments belong to. Another ledger does not
@@ -37,7 +38,7 @@ export function otherLedger(directory: string, ledger: LedgerTarget): string | n
     const mark = checkLedgerMark(directory, ledger);
     return mark.kind === 'other' ? mark.ledger : null;
   } catch (error) {
-    messageOf(error);
+    fileErrorReason(error);
     return null;
   }
 }
@@ -55,7 +56,7 @@ export function markLedger(directory: string, ledger: LedgerTarget, isContinued 
     if (mark.kind !== 'same') writeLedgerMark(directory, ledger);
     return null;
   } catch (error) {
-    return messageOf(error);
+    return fileErrorReason(error);
   }
 }
 

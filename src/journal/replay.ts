@@ -1,8 +1,9 @@
 import { closeSync, openSync, readSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileErrorReason } from '../core/reason.ts';
 import { PaymentRecord } from '../shared-memory/payment-record.ts';
 import type { LiveSegment, SegmentTable } from '../shared-memory/segment-table.ts';
-import { goodEnd, type JournalFile, journalFiles, messageOf, moveFile, readFile } from './journal-files.ts';
+import { goodEnd, type JournalFile, journalFiles, moveFile, readFile } from './journal-files.ts';
 import { LAST_FILE_NUMBER, RECORD_BYTES, RecordPage } from './record.ts';
 
 export type Replay =
@@ -77,7 +78,7 @@ export function replay(directory: string, segments: SegmentTable): Replay {
     }
     return { kind: 'ok', fileCount, recordCount, tornBytes, damaged };
   } catch (error) {
-    return { kind: 'failed', reason: messageOf(error) };
+    return { kind: 'failed', reason: fileErrorReason(error) };
   }
 }
 
@@ -133,7 +134,7 @@ function* readUnfinished(
   try {
     for (const { name, number } of journalFiles(directory)) files.set(number, name);
   } catch (error) {
-    if (live.length > 0) onDamaged({ fileName: '', record: 0, reason: messageOf(error) });
+    if (live.length > 0) onDamaged({ fileName: '', record: 0, reason: fileErrorReason(error) });
   }
   for (const { segment, fileNumber, firstRef, written } of live) {
     const fileName = files.get(fileNumber);
@@ -198,7 +199,7 @@ function readPart(path: string, page: RecordPage, firstRecord: number, count: nu
       closeSync(file);
     }
   } catch (error) {
-    return isMissing(error) ? { kind: 'gone' } : { kind: 'failed', reason: messageOf(error) };
+    return isMissing(error) ? { kind: 'gone' } : { kind: 'failed', reason: fileErrorReason(error) };
   }
 }
 
@@ -211,7 +212,7 @@ function remove(directory: string, fileNumber: number): string | null {
     unlinkSync(join(directory, file.name));
     return null;
   } catch (error) {
-    return isMissing(error) ? null : messageOf(error);
+    return isMissing(error) ? null : fileErrorReason(error);
   }
 }
 

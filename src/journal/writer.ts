@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { fileErrorReason } from '../core/reason.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import { journalFileName, RECORD_BYTES, RecordPage } from './record.ts';
 import { type Reclaimed, reclaim } from './replay.ts';
@@ -297,10 +298,4 @@ function attempt<T>(run: () => T): T | string {
   } catch (error) {
     return fileErrorReason(error);
   }
-}
-
-/** The message of a file system error. Any other error is a bug and is thrown again. */
-function fileErrorReason(error: unknown): string {
-  if (error instanceof Error && 'code' in error) return error.message;
-  throw error;
 }

@@ -1,6 +1,6 @@
 import { getRandomValues } from 'node:crypto';
 import type { Config } from '../config/config.ts';
-import { PROCESSORS_MAX } from '../config/parsers.ts';
+import { PROCESSORS_MAX } from '../core/terms.ts';
 import { CallbackRing } from './callback-ring.ts';
 import { DefinitionTable } from './definition-table.ts';
 import { IdempotencyCache } from './idempotency-cache.ts';

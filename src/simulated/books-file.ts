@@ -10,6 +10,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileErrorReason } from '../core/reason.ts';
 import { isUuid } from '../core/uuid.ts';
 import { Books, type BooksStore, type Row } from './books.ts';
 
@@ -56,7 +57,7 @@ export function openBooks(path: string, complain: (reason: string) => void): Boo
     closeSync(file);
     return failed('it is damaged: a payment appears twice');
   } catch (error) {
-    return failed(reasonOf(error));
+    return failed(fileErrorReason(error));
   }
 }
 
@@ -149,14 +150,8 @@ function attempt(work: () => string | null): string | null {
   try {
     return work();
   } catch (error) {
-    return reasonOf(error);
+    return fileErrorReason(error);
   }
-}
-
-/** Turns errors of the file system into values; anything else is a bug, and is thrown again. */
-function reasonOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error) return error.message;
-  throw error;
 }
 
 function failed(reason: string): BooksOpening {

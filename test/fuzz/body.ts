@@ -1,5 +1,6 @@
+import { uuidOf } from '../sim/profiles.ts';
 import type { Random } from '../sim/random.ts';
-import { decimalOf, drawId, drawPayment, type FuzzPayment, plainJson } from './payment.ts';
+import { decimalOf, drawPayment, type FuzzPayment, plainJson } from './payment.ts';
 
 /** The body of a `POST /payments` and the expected status; where 202 is expected, 503 is allowed too. */
 export interface FuzzBody {
@@ -28,7 +29,7 @@ type Wrong = readonly [kind: string, status: 400 | 413 | 422, draw: (random: Ran
 
 const good = (random: Random) => plainJson(drawPayment(random));
 const withAmount = (random: Random, amount: string) =>
-  `{"correlationId":"${drawId(random)}","amount":${amount}}`;
+  `{"correlationId":"${uuidOf(random)}","amount":${amount}}`;
 const withId = (id: string) => `{"correlationId":${id},"amount":1.00}`;
 const digits = (random: Random, count: number) =>
   Array.from({ length: count }, () => random.int(1, 9)).join('');
@@ -53,7 +54,7 @@ const WRONG: readonly [Wrong, ...Wrong[]] = [
   ['control', 400, (random) => good(random).replace('-', String.fromCharCode(random.int(0, 31)))],
   ['escape', 400, (random) => good(random).replace('-', random.pick(['\\x', '\\u12g', '\\-', '\\0']))],
   ['bom', 400, (random) => `\ufeff${good(random)}`],
-  ['id twice', 400, (random) => good(random).replace('{', `{"correlationId":"${drawId(random)}",`)],
+  ['id twice', 400, (random) => good(random).replace('{', `{"correlationId":"${uuidOf(random)}",`)],
   [
     'amount twice',
     400,
@@ -62,7 +63,7 @@ const WRONG: readonly [Wrong, ...Wrong[]] = [
   ['noise', 400, noise],
   ['no object', 422, (random) => random.pick(['[]', 'null', '1', '"x"', 'true', ' [{}] ', '1e999'])],
   ['no id', 422, () => '{"amount":1.00}'],
-  ['no amount', 422, (random) => `{"correlationId":"${drawId(random)}","sum":1.00}`],
+  ['no amount', 422, (random) => `{"correlationId":"${uuidOf(random)}","sum":1.00}`],
   ['id no string', 422, (random) => withId(random.pick(['1', 'null', '[]', '{}', 'true', '1e400']))],
   ['id no uuid', 422, (random) => withId(`"${notUuid(random)}"`)],
   [
@@ -128,7 +129,7 @@ function noise(random: Random): Buffer {
 }
 
 function notUuid(random: Random): string {
-  const id = drawId(random);
+  const id = uuidOf(random);
   return random.pick([
     id.slice(1),
     `${id}0`,

@@ -1,3 +1,4 @@
+import { uuidOf } from '../sim/profiles.ts';
 import type { Random } from '../sim/random.ts';
 
 /** The payment that a request makes if it is accepted. */
@@ -10,12 +11,7 @@ export interface FuzzPayment {
 const MAX_AMOUNT_CENTS = 999_999;
 
 export function drawPayment(random: Random): FuzzPayment {
-  return { correlationId: drawId(random), amountCents: random.int(1, MAX_AMOUNT_CENTS) };
-}
-
-export function drawId(random: Random): string {
-  const hex = Array.from({ length: 4 }, () => random.u32().toString(16).padStart(8, '0')).join('');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return { correlationId: uuidOf(random), amountCents: random.int(1, MAX_AMOUNT_CENTS) };
 }
 
 export function decimalOf(amountCents: number): string {

@@ -1,6 +1,6 @@
 import { followed, type Part, partOf } from '../../scripts/openapi.ts';
+import { uuidOf } from '../sim/profiles.ts';
 import type { Random } from '../sim/random.ts';
-import { drawId } from './payment.ts';
 
 /** How often a value is not what its schema asks for. */
 const WRONG = 0.04;
@@ -51,7 +51,7 @@ function drawObject(random: Random, document: Part, schema: Part): Part {
 
 function drawText(random: Random, schema: Part): string {
   const isId = schema['format'] === 'uuid' || String(schema['pattern']).includes('{12}');
-  return isId ? drawId(random) : random.pick(TEXTS);
+  return isId ? uuidOf(random) : random.pick(TEXTS);
 }
 
 function least(schema: Part): number {

@@ -1,7 +1,8 @@
 import { parseWindow } from '../../src/core/time-window.ts';
+import { uuidOf } from '../sim/profiles.ts';
 import type { Random } from '../sim/random.ts';
 import { type FuzzBody, validBody, wrongBody } from './body.ts';
-import { decimalOf, drawId, drawPayment, type FuzzPayment, plainJson } from './payment.ts';
+import { decimalOf, drawPayment, type FuzzPayment, plainJson } from './payment.ts';
 
 /** A request and its expected answers. */
 export interface Shot {
@@ -44,7 +45,7 @@ function keyedPayment(random: Random): Shot {
   const [kind, status, key] = random.pick<readonly [kind: string, status: number, key: string]>([
     ['keyed', 202, correlationId],
     ['keyed', 202, `"${correlationId.toUpperCase()}"`],
-    ['other key', 422, drawId(random)],
+    ['other key', 422, uuidOf(random)],
     ['bad key', 400, random.pick(['x', `"${correlationId}`, correlationId.slice(1), `${correlationId}, x`])],
   ]);
   const isPaid = status === 202;
@@ -198,12 +199,12 @@ const MOMENTS = [
 
 function somePayment(random: Random): Shot {
   if (random.chance(0.1)) {
-    return ask('no such payment', 'GET', `/payments/${drawId(random)}`, [404, 503], 'once answered');
+    return ask('no such payment', 'GET', `/payments/${uuidOf(random)}`, [404, 503], 'once answered');
   }
   const id = random.pick([
     'x',
-    drawId(random).slice(1),
-    `${drawId(random)}0`,
+    uuidOf(random).slice(1),
+    `${uuidOf(random)}0`,
     '%ff',
     '-'.repeat(36),
     '%2f',

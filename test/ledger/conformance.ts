@@ -53,6 +53,7 @@ import {
   claimOf,
   entryOf,
   FOREVER_MS,
+  foldAll,
   id,
   must,
   NAMES,
@@ -1556,10 +1557,6 @@ function registerFolding(check: Check): void {
     assert.equal(await must(other.takeUpkeepTurn(0)), { turn: 1, isTaken: false });
     assert.equal(await must(other.takeUpkeepTurn(1)), { turn: 2, isTaken: true });
   });
-}
-
-async function foldAll(ledger: Shard, nowMs: number, retentionMs: number): Promise<void> {
-  while (await must(ledger.upkeep(nowMs, retentionMs)));
 }
 
 function registerHealth(check: Check): void {

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { Ledger, Shard, UnitTotals } from '../../src/ledger/ledger.ts';
 import { NOTHING_FOLDED } from '../../src/ledger/retention.ts';
-import { acquire, claimOf, id, must, restoredOf, settlementOf, T0_MS } from './samples.ts';
+import { acquire, claimOf, foldAll, id, must, restoredOf, settlementOf, T0_MS } from './samples.ts';
 
 type Check = (title: string, run: (ledger: Shard) => Promise<void>) => void;
 
@@ -114,8 +114,4 @@ async function countsIn(ledger: Ledger, fromMs: number, toMs: number): Promise<n
 function freeze(ledger: Ledger, isFrozen: boolean): Promise<void> {
   const kind = isFrozen ? 'filling' : 'in-use';
   return must(ledger.setBooksStatus({ kind, sinceMs: T0_MS, detail: 'a test' }));
-}
-
-async function foldAll(ledger: Shard, nowMs: number, retentionMs: number): Promise<void> {
-  while (await must(ledger.upkeep(nowMs, retentionMs)));
 }

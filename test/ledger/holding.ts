@@ -7,6 +7,7 @@ import {
   claim,
   claimOf,
   entryOf,
+  foldAll,
   id,
   must,
   restoredOf,
@@ -51,7 +52,7 @@ export function registerHolding(check: Check): void {
       'it has no owner that could be taken over',
     );
     await must(ledger.releaseLease(pool));
-    await foldAll(ledger);
+    await foldAll(ledger, T0_MS + 3_600_000, 60_000);
     assert.equal(await numbersIn(ledger, 'held'), [1, 3], 'it is never forgotten');
     assert.equal(await loggedIds(ledger), [id(1), id(3)]);
   });
@@ -235,10 +236,6 @@ async function takeAll(ledger: Shard, from: number, to: number): Promise<LedgerE
     if (some.length === 0) return taken;
     taken.push(...some);
   }
-}
-
-async function foldAll(ledger: Shard): Promise<void> {
-  while (await must(ledger.upkeep(T0_MS + 3_600_000, 60_000)));
 }
 
 function numbersIn(ledger: Shard, state: IndexedState): Promise<number[]> {

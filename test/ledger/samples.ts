@@ -129,3 +129,8 @@ export async function sumsOf(ledger: Shard): Promise<Totals[]> {
   const totals = await must(ledger.summary(-Infinity, Infinity));
   return totals.map(({ count, amountCents }) => ({ count, amountCents }));
 }
+
+/** Folds all that is older than the retention. */
+export async function foldAll(ledger: Shard, nowMs: number, retentionMs: number): Promise<void> {
+  while (await must(ledger.upkeep(nowMs, retentionMs)));
+}

@@ -346,9 +346,10 @@ function booksTexts(books) {
   if (books === null) return [NONE, 'not measured yet'];
   const { usedBytes, limitBytes, fullInMs } = books;
   if (limitBytes === null) return [size(usedBytes), 'used, and nothing limits them'];
-  const share = `${percent(Math.round((100 * usedBytes) / limitBytes) * 10_000)}`;
-  const used = `of ${size(limitBytes)} used`;
-  return fullInMs === null ? [share, used] : [days(fullInMs), `until they are full; ${share} ${used}`];
+  const limit = `of ${size(limitBytes)} used`;
+  return fullInMs === null
+    ? [size(usedBytes), limit]
+    : [days(fullInMs), `until they are full; ${size(usedBytes)} ${limit}`];
 }
 
 /** What the payments of a processor have cost. @param {Frame['deployment']['totals'][number]} totals */
