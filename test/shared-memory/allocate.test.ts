@@ -17,7 +17,7 @@ test('every region has the size that the settings require', () => {
   const shared = allocateSharedMemory(config, 5);
   assert.is(new Ring(shared.ring).capacity, 1024);
   assert.is(new IdempotencyCache(shared.idempotencyCache).capacity, 1024);
-  assert.equal(shared.shape, { processorCount: 3, threadCount: 5 });
+  assert.equal(shared.shape, { processorCount: 3, processorsMax: 16, threadCount: 5 });
   assert.equal(new SharedState(shared.state, shared.shape).shape, shared.shape);
   const segments = new SegmentTable(shared.segments);
   assert.is(segments.segmentCount, 4 + 5);
