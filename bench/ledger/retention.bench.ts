@@ -1,5 +1,7 @@
 import assert from 'node:assert';
 import { setTimeout } from 'node:timers/promises';
+import { tried } from '../../src/books/walk.ts';
+import { systemClock } from '../../src/core/clock.ts';
 import type { Claim } from '../../src/ledger/ledger.ts';
 import { must } from '../../test/ledger/samples.ts';
 import { claimOf, settlementOf } from './payments.ts';
@@ -35,11 +37,11 @@ await withSubjects(async ({ name, shard, bytes }: Subject): Promise<void> => {
     while (count < until) {
       const settlements = claims.map(settlementOf);
       claims = Array.from({ length: BATCH }, () => claimOf(count++, START_MS, MINUTE_MS / RATE_A_MINUTE));
-      const commit = () => must(shard.commit(owner, settlements, claims));
+      const commit = () => must(tried(systemClock, () => shard.commit(owner, settlements, claims)));
       // At once with a commit, as a pool thread and the worker of the upkeep do.
       const step = () =>
         timed(steps, async () => {
-          hasMore = await must(shard.upkeep(START_MS + count, RETENTION_MS));
+          hasMore = await must(tried(systemClock, () => shard.upkeep(START_MS + count, RETENTION_MS)));
         });
       if (hasMore || (commits.length + besides.length) % COMMITS_A_STEP === 0) {
         await Promise.all([step(), timed(besides, commit)]);
