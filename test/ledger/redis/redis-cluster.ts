@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { createClient, RESP_TYPES } from '@redis/client';
 import { SLOTS } from '../../../src/ledger/redis/hash-slot.ts';
-import { freePort } from '../../system/port.ts';
 import { RedisServer } from './redis-server.ts';
 import { until } from './waiting.ts';
 
@@ -36,7 +35,7 @@ export class RedisCluster {
       const address = RedisCluster.canCutOff ? `${NETWORK}${FIRST_HOST + index}` : '127.0.0.1';
       // Only 127.0.0.1 passes the protected mode.
       const own = ['--bind', address, '--bind-source-addr', address, '--protected-mode', 'no'];
-      nodes.push(await RedisServer.start(...SETTINGS, ...own, '--cluster-port', String(await freePort())));
+      nodes.push(await RedisServer.start(...SETTINGS, ...own));
     }
     const cluster = new RedisCluster(nodes, replicasEach);
     try {

@@ -32,7 +32,9 @@ export class RedisServer {
 
   /** Prepares everything except the process; `start` starts it. */
   static async prepare(...settings: string[]): Promise<RedisServer> {
-    return new RedisServer(mkdtempSync(join(tmpdir(), 'redis-')), await freePort(), settings);
+    // By default, the nodes of a cluster talk on the port plus 10,000, which may be in use.
+    const own = settings.includes('--cluster-enabled') ? ['--cluster-port', String(await freePort())] : [];
+    return new RedisServer(mkdtempSync(join(tmpdir(), 'redis-')), await freePort(), [...settings, ...own]);
   }
 
   /** 127.0.0.1, unless the settings bind another address. */

@@ -60,6 +60,8 @@ const bodies = fc.oneof(
         typeof value === 'bigint' ? String(value) : value,
       ),
     ),
+  // As in XML and in forms.
+  fc.constantFrom('correlationId', 'id', 'reference').map((name) => `<charge ${name}="${ID}"/>`),
 );
 
 const responses: fc.Arbitrary<Response> = fc
