@@ -12,8 +12,8 @@ import { ROOT, readSteps, type Step } from './day-page.ts';
 const LOOKS =
   /^(dinossauro (payments --status|processors$|webhooks$|actions)|curl -s "?http|compose (logs|exec -T gateway-1))/;
 const LOOK_MS = 60_000;
-/** What Compose itself prints before the output of a command in a container. */
-const PROGRESS = /^(Attaching to|Creating| Container) /;
+/** What Compose itself prints before and after the output of a command in a container: the first version, its exit code. */
+const PROGRESS = /^((Attaching to|Creating| Container) |[1-9]$)/;
 const END = 'the command has ended with';
 const GATEWAY = 'http://127.0.0.1:9900';
 const WIDTH = 1280;
