@@ -196,6 +196,8 @@ type Arrive = (respond: (reply: Reply) => void) => void;
 export class ProcessorLink implements Processor {
   readonly #parts: ProcessorLinkParts;
   #callCount = 0;
+  /** A delivery that goes on at once, with a look-up or another try, keeps its slot, also if the limit has fallen meanwhile. */
+  readonly #lastCalls = new Map<string, { readonly slotSinceMs: number; readonly endedAtMs: number }>();
 
   constructor(parts: ProcessorLinkParts) {
     this.#parts = parts;
@@ -268,9 +270,13 @@ export class ProcessorLink implements Processor {
     arrive: Arrive,
   ): Promise<Response> {
     const { audit, instance, processor, life } = this.#parts;
-    audit.limits.began(life, processor, correlationId, chosenAtMs, ++this.#callCount);
+    const last = this.#lastCalls.get(correlationId);
+    const keepsSlot = last !== undefined && last.endedAtMs === this.#parts.timeline.nowMs;
+    const slotSinceMs = keepsSlot ? last.slotSinceMs : chosenAtMs;
+    audit.limits.began(life, processor, correlationId, slotSinceMs, ++this.#callCount);
     const response = await this.#exchange(timeoutMs, arrive);
     this.#callCount--;
+    this.#lastCalls.set(correlationId, { slotSinceMs, endedAtMs: this.#parts.timeline.nowMs });
     const { sent, status, cut } = response;
     audit.tell(
       `instance ${instance}`,
