@@ -1,5 +1,6 @@
 import type { ProcessorTarget } from '../config/processor-target.ts';
-import { type Clock, sleep } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ProcessorDefinition } from '../ledger/processor-controls.ts';
 import type { DefinitionTable } from '../shared-memory/definition-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { CallbackReader, Contracts } from './callbacks.ts';
@@ -14,8 +15,6 @@ export interface KnownProcessorsParts {
   readonly sharedState: SharedState;
   readonly clock: Clock;
 }
-
-const TRY_AGAIN_MS = 1000;
 
 /**
  * The processors of the instance as an HTTP thread knows them, in the order of the shared state: those of the settings, and
@@ -43,14 +42,14 @@ export class KnownProcessors {
   }
 
   /** Runs until it is stopped. Waiting does not keep a thread alive. */
-  async follow(): Promise<void> {
-    const { sharedState, clock } = this.#parts;
-    while (!this.#isStopped) {
-      const revision = sharedState.controlsRevision;
-      if (this.#targets.length === sharedState.processorCount)
-        await sharedState.untilControlsChange(revision);
-      else if (!(await this.#addNext())) await sleep(clock, TRY_AGAIN_MS);
-    }
+  follow(): Promise<void> {
+    const { table, sharedState, clock } = this.#parts;
+    return table.follow({
+      sharedState,
+      isStopped: () => this.#isStopped,
+      clock,
+      take: (definition) => this.#add(definition),
+    });
   }
 
   stop(): void {
@@ -58,9 +57,8 @@ export class KnownProcessors {
   }
 
   /** False: the pool threads could read it, and this thread cannot now. */
-  async #addNext(): Promise<boolean> {
-    const { configured, contracts, definitions, table } = this.#parts;
-    const definition = JSON.parse(table.get(this.#targets.length - configured.length));
+  async #add(definition: ProcessorDefinition): Promise<boolean> {
+    const { contracts, definitions } = this.#parts;
     const target = await definitions.describe(definition);
     if (target === null) return false;
     const reader = await contracts.open(target).catch(() => null);

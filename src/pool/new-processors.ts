@@ -1,11 +1,11 @@
 import type { ProcessorTarget } from '../config/processor-target.ts';
-import { type Clock, sleep } from '../core/clock.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { OutageLog } from '../core/outage-log.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ProcessorDefinition } from '../ledger/processor-controls.ts';
 import type { Contract } from '../processor/contract.ts';
-import type { DefinitionTable } from '../shared-memory/definition-table.ts';
+import type { DefinitionTable, FollowParts } from '../shared-memory/definition-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Opened } from './added-processors.ts';
 
@@ -21,16 +21,10 @@ export interface NewProcessorsParts<Added> {
   /** Adds it to the lists of this thread, at once: the ledger knows it from then on. */
   readonly onOpened: (added: Added) => void;
   readonly table: DefinitionTable;
-  readonly sharedState: Pick<
-    SharedState,
-    'shape' | 'processorCount' | 'controlsRevision' | 'untilControlsChange' | 'stopping'
-  >;
+  readonly sharedState: FollowParts['sharedState'] & Pick<SharedState, 'stopping'>;
   readonly clock: Clock;
   readonly log: Log;
 }
-
-/** What another thread of this process could open, this one soon can, too. */
-const TRY_AGAIN_MS = 1000;
 
 /**
  * Opens the processors that operators add, one after the other, in one pool thread. Each becomes known to the ledger and to
@@ -39,7 +33,6 @@ const TRY_AGAIN_MS = 1000;
 export class NewProcessors<Added> {
   readonly #parts: NewProcessorsParts<Added>;
   readonly #outage: OutageLog;
-  #addedCount = 0;
 
   constructor(parts: NewProcessorsParts<Added>) {
     this.#parts = parts;
@@ -51,28 +44,27 @@ export class NewProcessors<Added> {
   }
 
   /** Runs until the shared state says stop. Waiting does not keep a thread alive. */
-  async run(): Promise<void> {
-    const { sharedState, clock } = this.#parts;
-    while (!sharedState.stopping) {
-      const revision = sharedState.controlsRevision;
-      const isBehind = sharedState.shape.processorCount + this.#addedCount < sharedState.processorCount;
-      if (!isBehind) await sharedState.untilControlsChange(revision);
-      else if (!(await this.#openNext())) await sleep(clock, TRY_AGAIN_MS);
-    }
+  run(): Promise<void> {
+    const { table, sharedState, clock } = this.#parts;
+    return table.follow({
+      sharedState,
+      isStopped: () => sharedState.stopping,
+      clock,
+      take: (definition) => this.#open(definition),
+    });
   }
 
-  async #openNext(): Promise<boolean> {
-    const { open, ledger, onOpened, table, sharedState } = this.#parts;
-    const definition = JSON.parse(table.get(this.#addedCount));
+  async #open(definition: ProcessorDefinition): Promise<boolean> {
+    const { open, ledger, onOpened, sharedState } = this.#parts;
+    const name = String(definition['name']);
     const opened = await open(definition);
     if (opened.kind === 'failed') return this.#failed(opened.problem);
-    const reply = await ledger.registerProcessor(definition.name);
+    const reply = await ledger.registerProcessor(name);
     if (reply.kind === 'unavailable') return this.#failed(reply.reason);
     if (sharedState.stopping) return false;
-    ledger.addProcessor(definition.name);
+    ledger.addProcessor(name);
     onOpened(opened.target);
-    this.#addedCount++;
-    this.#outage.recovered({ processor: definition.name });
+    this.#outage.recovered({ processor: name });
     return true;
   }
 

@@ -1,4 +1,6 @@
 import assert from 'node:assert';
+import { type Clock, sleep } from '../core/clock.ts';
+import type { SharedState } from './state.ts';
 
 /**
  * The processors that operators have added, as texts, for all threads of an instance.
@@ -15,6 +17,20 @@ const ROW_BYTES = 4096;
 const TEXT_AT = 4;
 /** The longest text of a definition. */
 export const DEFINITION_MAX_BYTES: number = ROW_BYTES - TEXT_AT;
+
+/** What another thread of this process could take, this one soon can, too. */
+const TRY_AGAIN_MS = 1000;
+
+export interface FollowParts {
+  readonly sharedState: Pick<
+    SharedState,
+    'shape' | 'processorCount' | 'controlsRevision' | 'untilControlsChange'
+  >;
+  readonly isStopped: () => boolean;
+  readonly clock: Clock;
+  /** Gets one definition after the other. False: this thread cannot use it now, and gets it again. */
+  readonly take: (definition: Readonly<Record<string, unknown>>) => Promise<boolean>;
+}
 
 export class DefinitionTable {
   readonly #rows: Buffer;
@@ -37,5 +53,16 @@ export class DefinitionTable {
   get(row: number): string {
     const at = row * ROW_BYTES + TEXT_AT;
     return this.#rows.toString('utf8', at, at + this.#rows.readUInt32LE(row * ROW_BYTES));
+  }
+
+  /** Has a thread take the definitions that are in force, and each that follows, until it is stopped. Waiting does not keep it alive. */
+  async follow({ sharedState, isStopped, clock, take }: FollowParts): Promise<void> {
+    for (let row = 0; !isStopped(); ) {
+      const revision = sharedState.controlsRevision;
+      if (sharedState.shape.processorCount + row === sharedState.processorCount)
+        await sharedState.untilControlsChange(revision);
+      else if (await take(JSON.parse(this.get(row)))) row++;
+      else await sleep(clock, TRY_AGAIN_MS);
+    }
   }
 }
