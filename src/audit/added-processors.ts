@@ -2,6 +2,7 @@ import type { ProcessorTarget } from '../config/processor-target.ts';
 import type { Environment } from '../core/environment.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import { addedBeyond } from '../ledger/processor-controls.ts';
 import { openContractOf } from '../processor/open-contract.ts';
 
 /**
@@ -16,8 +17,7 @@ export async function addedProcessors(
   const controls = await ledger.processorControls();
   if (controls.kind === 'unavailable') return [];
   const targets: ProcessorTarget[] = [];
-  for (const [name, { definition }] of Object.entries(controls.value.processors)) {
-    if (definition === undefined || configured.some((target) => target.name === name)) continue;
+  for (const { definition } of addedBeyond(configured, controls.value)) {
     const { readAddedProcessor } = await import('../config/config.ts');
     const reading = readAddedProcessor(definition, environment);
     if (reading.kind === 'ok' && (await isUsable(reading.processor))) targets.push(reading.processor);

@@ -2,7 +2,12 @@ import { type Config, readAddedProcessor } from '../config/config.ts';
 import type { ProcessorTarget } from '../config/processor-target.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Environment } from '../core/environment.ts';
-import { latestControls, NO_CONTROLS, type ProcessorControls } from '../ledger/processor-controls.ts';
+import {
+  addedBeyond,
+  latestControls,
+  NO_CONTROLS,
+  type ProcessorControls,
+} from '../ledger/processor-controls.ts';
 import { askLmdb, askShards, type RedisTarget } from './ask-ledger.ts';
 import { type Finding, fail } from './finding.ts';
 import { checkContract } from './processors.ts';
@@ -25,8 +30,8 @@ export async function addedProcessors(
   const controls = await controlsIn(ledger, clock).catch(() => NO_CONTROLS);
   const targets: ProcessorTarget[] = [];
   const findings: Finding[] = [];
-  for (const [name, { definition, isRemoved = false }] of Object.entries(controls.processors)) {
-    if (definition === undefined || isRemoved || configured.some((target) => target.name === name)) continue;
+  for (const { name, definition, isRemoved } of addedBeyond(configured, controls)) {
+    if (isRemoved) continue;
     const reading = readAddedProcessor(definition, environment);
     const problems =
       reading.kind === 'wrong'

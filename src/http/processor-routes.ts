@@ -7,11 +7,13 @@ import { centsToDecimal } from '../core/money.ts';
 import { type CallBounds, PROCESSORS_MAX, termsInForce } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import {
+  addedBeyond,
   changed,
   changeEvents,
   type ProcessorChange,
   type ProcessorControls,
   type ProcessorDefinition,
+  useOf,
 } from '../ledger/processor-controls.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Definitions } from './definitions.ts';
@@ -152,13 +154,9 @@ export class ProcessorRoutes {
   }
 
   /** The processors of the settings, and then those that operators have added, removed ones included. */
-  async #targets({ processors }: ProcessorControls): Promise<readonly ProcessorTarget[]> {
+  async #targets(controls: ProcessorControls): Promise<readonly ProcessorTarget[]> {
     const { processors: configured, definitions } = this.#parts;
-    const added = Object.entries(processors).map(async ([name, { definition }]) =>
-      definition === undefined || configured.some((target) => target.name === name)
-        ? null
-        : definitions.describe(definition),
-    );
+    const added = addedBeyond(configured, controls).map(({ definition }) => definitions.describe(definition));
     return [...configured, ...(await Promise.all(added)).filter((target) => target !== null)];
   }
 
@@ -249,10 +247,7 @@ function hasOtherInUse(
   except: string,
   { processors }: ProcessorControls,
 ): boolean {
-  return targets.some(({ name }) => {
-    const { isPaused = false, isRemoved = false } = processors[name] ?? {};
-    return name !== except && !isPaused && !isRemoved;
-  });
+  return targets.some(({ name }) => name !== except && useOf(processors[name]) === 'in-use');
 }
 
 function refuseStale(exchange: Exchange, { version }: ProcessorControls): void {

@@ -1,5 +1,6 @@
 import type { Fee } from '../core/fee.ts';
 import type { ChangedLimits, Limits, TermChanges } from '../core/terms.ts';
+import type { Use } from '../shared-memory/state.ts';
 import type { ProcessorEvent } from './outbox.ts';
 
 /**
@@ -30,6 +31,31 @@ export interface ProcessorControl extends TermChanges {
   /** Who changed it (an API key, and a name that the client gave) and why. */
   readonly by: string;
   readonly why: string;
+}
+
+/** Whether a processor gets payments, as operators have decided. */
+export function useOf(control: ProcessorControl | undefined): Use {
+  if (control?.isRemoved === true) return 'removed';
+  return control?.isPaused === true ? 'paused' : 'in-use';
+}
+
+/** A processor that operators have added, and perhaps removed since. */
+export interface AddedProcessor {
+  readonly name: string;
+  readonly definition: ProcessorDefinition;
+  readonly isRemoved: boolean;
+}
+
+/** Those that operators have added, without those that are `known` by their names. */
+export function addedBeyond(
+  known: readonly { readonly name: string }[],
+  { processors }: ProcessorControls,
+): readonly AddedProcessor[] {
+  return Object.entries(processors).flatMap(([name, { definition, isRemoved = false }]) =>
+    definition === undefined || known.some((target) => target.name === name)
+      ? []
+      : [{ name, definition, isRemoved }],
+  );
 }
 
 /** What an operator asks for. What is left out stays as it is. */

@@ -4,7 +4,11 @@ import { type Clock, LATE, within } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Terms } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { ProcessorControls, ProcessorDefinition } from '../ledger/processor-controls.ts';
+import {
+  addedBeyond,
+  type ProcessorControls,
+  type ProcessorDefinition,
+} from '../ledger/processor-controls.ts';
 import type { DefinitionTable } from '../shared-memory/definition-table.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
@@ -59,11 +63,10 @@ export class AddedProcessors {
   }
 
   /** Adds those that these controls define and that are new. The shared state is to be told of them next. */
-  async learn({ processors }: ProcessorControls): Promise<void> {
+  async learn(controls: ProcessorControls): Promise<void> {
     await this.#recall();
     const problems: Record<string, string> = {};
-    for (const [name, { definition, isRemoved = false }] of Object.entries(processors)) {
-      if (definition === undefined || this.#targets.some((target) => target.name === name)) continue;
+    for (const { name, definition, isRemoved } of addedBeyond(this.#targets, controls)) {
       if (isRemoved && !(await this.#hasOpenPayments(name))) continue;
       const opened = await this.#open(definition);
       if (opened.kind === 'failed') problems[name] = opened.problem;

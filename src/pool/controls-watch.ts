@@ -4,8 +4,8 @@ import type { Log } from '../core/log.ts';
 import { Repeating } from '../core/repeating.ts';
 import { type CallBounds, type Terms, termsInForce } from '../core/terms.ts';
 import type { Ledger } from '../ledger/ledger.ts';
-import type { ProcessorControl, ProcessorControls } from '../ledger/processor-controls.ts';
-import type { SharedState, Use } from '../shared-memory/state.ts';
+import { type ProcessorControl, type ProcessorControls, useOf } from '../ledger/processor-controls.ts';
+import type { SharedState } from '../shared-memory/state.ts';
 import type { AddedProcessors } from './added-processors.ts';
 
 export interface ControlsWatchParts {
@@ -114,8 +114,3 @@ export class ControlsWatch extends Repeating {
 
 /** Limits that no amount is within. */
 const NO_AMOUNTS = { minAmountCents: 1, maxAmountCents: 0 } as const;
-
-function useOf(control: ProcessorControl | undefined): Use {
-  if (control?.isRemoved === true) return 'removed';
-  return control?.isPaused === true ? 'paused' : 'in-use';
-}

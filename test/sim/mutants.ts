@@ -496,7 +496,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'remove: send payments to a processor that was removed',
-    file: 'pool/controls-watch.ts',
+    file: 'ledger/processor-controls.ts',
     from: "if (control?.isRemoved === true) return 'removed';",
     to: '',
   },
@@ -509,8 +509,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'add: let the ledger name a processor that the thread does not know yet',
     file: 'pool/new-processors.ts',
-    from: 'if (sharedState.stopping) return false;\n    ledger.addProcessor(definition.name);',
-    to: 'ledger.addProcessor(definition.name);\n    await sleep(this.#parts.clock, TRY_AGAIN_MS);',
+    from: 'if (sharedState.stopping) return false;\n    ledger.addProcessor(name);',
+    to: 'ledger.addProcessor(name);\n    await new Promise<void>((go) => void this.#parts.clock.after(1000, go));',
   },
   {
     name: 'fees: forget payments that wait when a fee changes',
