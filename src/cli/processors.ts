@@ -36,7 +36,23 @@ function changing(name: string) {
     .option('--by <name>', 'who; default: the user of this shell', userName());
 }
 
-/** What a processor costs and takes. */
+/** A command that keeps new payments from a processor, and waits until none is open there; then it stays `state`. */
+function draining(command: string, summary: string, state: string, change: object) {
+  return changing(command)
+    .summary(summary)
+    .argument('<name>', 'the processor', name)
+    .option('--timeout <seconds>', `how long to wait; it stays ${state}`, whole(1), 600)
+    .action(async (name, { url, json = false, why, by, timeout, ...given }) => {
+      const { drainProcessor } = await import('../operate/processors.ts');
+      const order = { url, json, token: tokenOf(given.token), name, change: { ...change, why, by } };
+      process.exitCode = await drainProcessor(
+        { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
+        console,
+      );
+    });
+}
+
+/** What a processor costs. */
 function withTerms(name: string) {
   return changing(name)
     .option('--share <decimal>', 'share of the amount that it costs, such as 0.015', decimal)
@@ -64,18 +80,9 @@ processors
       }),
   )
   .addCommand(
-    changing('drain')
-      .summary('pause it, and wait until no payment is open there any more')
-      .argument('<name>', 'the processor', name)
-      .option('--timeout <seconds>', 'how long to wait; it stays paused', whole(1), 600)
-      .action(async (name, { url, json = false, why, by, timeout, ...given }) => {
-        const { drainProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: tokenOf(given.token), name, change: { paused: true, why, by } };
-        process.exitCode = await drainProcessor(
-          { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
-          console,
-        );
-      }),
+    draining('drain', 'pause it, and wait until no payment is open there any more', 'paused', {
+      paused: true,
+    }),
   )
   .addCommand(
     withTerms('add')
@@ -114,18 +121,9 @@ processors
       }),
   )
   .addCommand(
-    changing('remove')
-      .summary('send it nothing any more, and wait until no payment is open there')
-      .argument('<name>', 'the processor', name)
-      .option('--timeout <seconds>', 'how long to wait; it stays removed', whole(1), 600)
-      .action(async (name, { url, json = false, why, by, timeout, ...given }) => {
-        const { drainProcessor } = await import('../operate/processors.ts');
-        const order = { url, json, token: tokenOf(given.token), name, change: { removed: true, why, by } };
-        process.exitCode = await drainProcessor(
-          { ...order, timeoutMs: timeout * 1000, lookEveryMs: 500 },
-          console,
-        );
-      }),
+    draining('remove', 'send it nothing any more, and wait until no payment is open there', 'removed', {
+      removed: true,
+    }),
   )
   .addCommand(
     changing('resume')
