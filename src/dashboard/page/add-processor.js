@@ -1,5 +1,5 @@
 import { confirmWithReason } from './confirm-dialog.js';
-import { EVERYWHERE, input, sendTo } from './control.js';
+import { dialogButton, EVERYWHERE, feeFields, input, sendTo } from './control.js';
 import { element } from './element.js';
 
 const ADD =
@@ -7,23 +7,17 @@ const ADD =
 
 /** A button with which operators add a processor. */
 export function additionButton() {
-  const made = element('button', 'control', 'Add a processor …');
-  made.type = 'button';
-  made.ariaHasPopup = 'dialog';
+  const made = dialogButton('Add a processor …');
   made.onclick = confirmAddition;
   return made;
 }
 
 function confirmAddition() {
-  const fields = {
-    name: input({ type: 'text', maxLength: 32, required: true }),
-    url: input({ type: 'url', required: true }),
-    contract: input({ type: 'text', value: 'rest', required: true }),
-    share: input({ min: 0, max: 1, step: 0.000001, value: 0, required: true }),
-    fixed: input({ min: 0, max: 1e6, step: 0.01, value: 0, required: true }),
-    bearer: input({ type: 'text' }),
-  };
-  const { name, url, contract, share, fixed, bearer } = fields;
+  const name = input({ type: 'text', maxLength: 32, required: true });
+  const url = input({ type: 'url', required: true });
+  const contract = input({ type: 'text', value: 'rest', required: true });
+  const { share, fixed, labels } = feeFields({ feePpm: 0, feeFixedCents: 0 });
+  const bearer = input({ type: 'text' });
   confirmWithReason({
     title: 'Add a processor?',
     effect: `${ADD} ${EVERYWHERE}`,
@@ -32,8 +26,7 @@ function confirmAddition() {
       element('label', '', 'Name', name),
       element('label', '', 'URL', url),
       element('label', '', 'Contract', contract),
-      element('label', '', 'Share of the amount, such as 0.05', share),
-      element('label', '', 'Fixed part of each payment', fixed),
+      ...labels,
       element('label', '', 'File with its bearer token, in PROCESSOR_SECRETS_DIR', bearer),
     ],
     send: (why, close) => {

@@ -26,7 +26,7 @@ export const EVERYWHERE = 'This holds for the whole deployment within a second.'
 export function controls({ name, terms: configured }) {
   /** @type {ProcessorFigures | null} */
   let now = null;
-  const [pause, fee, limits, remove] = [button(), button(), button(), button()];
+  const [pause, fee, limits, remove] = [dialogButton(), dialogButton(), dialogButton(), dialogButton()];
   pause.onclick = () => now && confirmPause(name, !now.paused);
   fee.onclick = () => now && confirmFee(name, now.fee, configured);
   limits.onclick = () => now && confirmLimits(name, now.limits, configured);
@@ -43,8 +43,9 @@ export function controls({ name, terms: configured }) {
   return { node: element('div', 'controls', pause, fee, limits, remove), show };
 }
 
-function button() {
-  const made = element('button', 'control');
+/** A button that opens a dialog. */
+export function dialogButton(text = '') {
+  const made = element('button', 'control', text);
   made.type = 'button';
   made.ariaHasPopup = 'dialog';
   return made;
@@ -63,21 +64,30 @@ function confirmRemoval(name, removed) {
 
 /** @param {string} name @param {ProcessorFigures['fee']} fee @param {Terms} configured */
 function confirmFee(name, fee, configured) {
-  const share = input({ min: 0, max: 1, step: 0.000001, value: fee.feePpm / 1e6, required: true });
-  const fixed = input({ min: 0, max: 1e6, step: 0.01, value: fee.feeFixedCents / 100, required: true });
+  const { share, fixed, labels } = feeFields(fee);
   const asConfigured = element('input');
   asConfigured.type = 'checkbox';
   asConfigured.onchange = () => {
     share.disabled = fixed.disabled = asConfigured.checked;
   };
   const fields = [
-    element('label', '', 'Share of the amount, such as 0.05', share),
-    element('label', '', 'Fixed part of each payment', fixed),
+    ...labels,
     element('label', 'choice', asConfigured, `As configured: ${feeText(configured)}`),
   ];
   ask(name, `Change the fee of ${name}`, FEE, fields, () => ({
     fee: asConfigured.checked ? null : { share: share.valueAsNumber, fixed: fixed.valueAsNumber },
   }));
+}
+
+/** The fields for a fee, which begin with this one. @param {ProcessorFigures['fee']} fee */
+export function feeFields({ feePpm, feeFixedCents }) {
+  const share = input({ min: 0, max: 1, step: 0.000001, value: feePpm / 1e6, required: true });
+  const fixed = input({ min: 0, max: 1e6, step: 0.01, value: feeFixedCents / 100, required: true });
+  const labels = [
+    element('label', '', 'Share of the amount, such as 0.05', share),
+    element('label', '', 'Fixed part of each payment', fixed),
+  ];
+  return { share, fixed, labels };
 }
 
 /** @param {string} name @param {Limits} limits @param {Terms} configured */
