@@ -43,8 +43,8 @@ import type { Folded } from '../retention.ts';
  * continues after (16), which is absent when the walk has ended.
  * The revision numbers the events that subscribers get, in their order.
  */
-const MOMENT_BYTES = 6;
-const UINT32_MAX = 2 ** 32 - 1;
+export const MOMENT_BYTES = 6;
+export const UINT32_MAX = 2 ** 32 - 1;
 
 export function entryKey(correlationId: string): Buffer {
   return uuidBytes(correlationId);

@@ -8,6 +8,7 @@ import {
   storyCode,
 } from '../../core/attempt.ts';
 import { isOpen, type PaymentStatus } from '../../core/payment.ts';
+import { MOMENT_BYTES, UINT32_MAX } from './records.ts';
 
 /**
  * An entry as LMDB stores it. All numbers are big-endian.
@@ -66,8 +67,6 @@ const HAS_EARLIER = 128;
 const ATTEMPT_BYTES = 9;
 
 const STATUSES: readonly PaymentStatus[] = ['accepted', 'dispatched', 'settled', 'rejected', 'held'];
-const MOMENT_BYTES = 6;
-const UINT32_MAX = 2 ** 32 - 1;
 
 assert.equal(AT.requestedAtMs, AT.acceptedAtMs + MOMENT_BYTES);
 assert.equal(AT.amountCents, AT.requestedAtMs + MOMENT_BYTES);
