@@ -67,6 +67,13 @@ async function adopt(scene: Scene, check: (report: AdoptionReport, counts: numbe
   });
 }
 
+/** Restored books of which the first two minutes are folded. */
+const FOLDED_BEHIND = {
+  kind: 'behind',
+  restoredAtMs: T0_MS + 3 * MINUTE_MS,
+  foldedMs: T0_MS + 2 * MINUTE_MS,
+} as const;
+
 test('books that have been folded beyond the restore are compared up to the end of that minute', () =>
   adopt(
     {
@@ -90,9 +97,7 @@ test('books that have been folded beyond the restore are compared up to the end 
 test('a charge that the folded books have counted already is found, and not counted once more', () =>
   adopt(
     {
-      kind: 'behind',
-      restoredAtMs: T0_MS + 3 * MINUTE_MS,
-      foldedMs: T0_MS + 2 * MINUTE_MS,
+      ...FOLDED_BEHIND,
       suspects: [{ correlationId: id(1), amountCents: 1990, acceptedAtMs: T0_MS }],
       find: () => ({ kind: 'held', amountCents: 1990, requestedAtMs: T0_MS + 5 }),
       totals: () => ({ kind: 'reported', count: 1, amountCents: 1990 }),
@@ -107,9 +112,7 @@ test('a charge that the folded books have counted already is found, and not coun
 test('a payment of folded time that is still pending at its processor is not resolved', () =>
   adopt(
     {
-      kind: 'behind',
-      restoredAtMs: T0_MS + 3 * MINUTE_MS,
-      foldedMs: T0_MS + 2 * MINUTE_MS,
+      ...FOLDED_BEHIND,
       suspects: [{ correlationId: id(2), amountCents: 1990, acceptedAtMs: T0_MS }],
       find: () => ({ kind: 'pending' }),
       totals: () => ({ kind: 'reported', count: 1, amountCents: 1990 }),
