@@ -126,7 +126,7 @@ export function parseHttpUrl(text: string): string | undefined {
   return url.href.replace(/\/+$/, '');
 }
 
-/** With `{instance}` in place of the id of an instance; empty: there is none. */
+/** A URL with `{instance}` in place of the id of an instance; an empty text stays empty. */
 export function parseInstanceUrl(text: string): string | undefined {
   if (text === '') return '';
   if (!text.includes('{instance}')) return undefined;

@@ -21,9 +21,9 @@ export type DefinitionReading = (
 
 export interface DefinitionParts {
   readonly defaults: ProcessorDefaults;
-  /** The processors file, beside which contracts may be; empty: there is none. */
+  /** The processors file, beside which contracts may be; empty if there is no such file. */
   readonly processorsFile: string;
-  /** The directory with credentials; empty: there is none. */
+  /** The directory with credentials; empty if there is no such directory. */
   readonly secretsDir: string;
 }
 

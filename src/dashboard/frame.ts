@@ -129,7 +129,7 @@ export interface DeploymentFigures {
   readonly settledPerS: number | null;
   /** Settled payments, in the order of `Hello.processors`, then those of processors that are no longer configured. */
   readonly totals: readonly SettledTotals[];
-  /** Of processors that operators have changed: when last, by whom and why. */
+  /** The processors that operators have changed: when that was last, who did it, and why. */
   readonly changed: readonly {
     readonly name: string;
     readonly ageMs: number;
