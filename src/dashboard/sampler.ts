@@ -320,9 +320,11 @@ export class Sampler {
     if (nowMs - this.#askedAtMs < LEDGER_EVERY_MS) return;
     this.#askedAtMs = nowMs;
     const { ledger, clock } = this.#parts;
-    const totals = await ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
-    // Afterwards, so that no payment in the totals is without its fee.
-    const fees = await ledger.fees();
+    // Close together, and the fees last, so that no payment in the totals is without its fee.
+    const [totals, fees] = await Promise.all([
+      ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY),
+      ledger.fees(),
+    ]);
     const owners = await Promise.all(ledger.shards.map((shard) => shard.owners()));
     const stranded = await ledger.stranded(clock.nowMs());
     const controls = await ledger.processorControls();
