@@ -15,7 +15,7 @@ import type { LookUpOutcome, PayOutcome } from '../processor/processor.ts';
  * |             |                                                    | claim-lost        | queued                       |
  * | calling     | the processor's answer to the payment request      | answered          | settling, asking, in-doubt, backing-off |
  * | backing-off | its timer; nothing was committed                   | timer             | queued                       |
- * | in-doubt    | its timer; it may have been committed, so only     | timer             | asking, in-doubt             |
+ * | in-doubt    | its timer; it may have been committed, so only     | timer             | asking, calling, in-doubt    |
  * |             | this processor may get it, with the same stamp     |                   |                              |
  * | asking      | the processor's answer to the look-up              | looked-up         | settling, in-doubt, backing-off, calling |
  * | settling    | the ledger's reply to its settlement               | settled           | done                         |
@@ -70,6 +70,8 @@ export interface DeliveryState {
   readonly duplicateReason: string;
   /** Whether a look-up that finds nothing may be followed by another call at once. */
   readonly mayRepeat: boolean;
+  /** The latest look-up found nothing, and was not believed: only another call tells more. */
+  readonly isRepeatDue: boolean;
 }
 
 /** When a call begins and until when it may run at the processor, both on the monotonic clock. */
@@ -102,8 +104,11 @@ export type DeliveryEvent =
       readonly pendingUntilMs: number;
       readonly repeat: CallTimes | null;
     }
-  /** `mayAsk`: a call slot is free, and the processor wants to be asked. */
-  | { readonly kind: 'timer'; readonly mayAsk: boolean }
+  /**
+   * `mayAsk`: a call slot is free, and the processor wants to be asked. `repeat` is the call to make instead of a look-up,
+   * where `isRepeatDue`; null if none may be made.
+   */
+  | { readonly kind: 'timer'; readonly mayAsk: boolean; readonly repeat: CallTimes | null }
   | { readonly kind: 'settled' }
   | { readonly kind: 'dropped' };
 
@@ -174,9 +179,7 @@ function step(state: DeliveryState, event: DeliveryEvent, payment: Payment): Tra
       expected(event, 'timer');
       return to(state, { phase: 'queued' }, REQUEUE);
     case 'in-doubt':
-      return expected(event, 'timer').mayAsk
-        ? asking({ ...state, holdsSlot: true }, state.duplicates < DUPLICATES_MAX)
-        : inDoubt(state);
+      return timerOver(state, expected(event, 'timer'));
     case 'asking':
       return lookedUp(state, expected(event, 'looked-up'), payment);
     case 'settling':
@@ -201,6 +204,7 @@ export const QUEUED: DeliveryState = {
   duplicates: 0,
   duplicateReason: '',
   mayRepeat: true,
+  isRepeatDue: false,
 };
 
 /**
@@ -226,7 +230,7 @@ export function isInDoubt({ phase }: DeliveryState): boolean {
 /** Whether a request to the processor is sent between these phases, or the payment is claimed for one. */
 export function beginsRequest(from: Phase, to: Phase): boolean {
   if (from === to) return false;
-  return to === 'claiming' || to === 'asking' || (from === 'asking' && to === 'calling');
+  return to === 'claiming' || to === 'asking' || (to === 'calling' && from !== 'claiming');
 }
 
 function routed(
@@ -283,6 +287,14 @@ function answered(
   }
 }
 
+function timerOver(
+  state: DeliveryState,
+  { mayAsk, repeat }: Extract<DeliveryEvent, { kind: 'timer' }>,
+): Transition {
+  if (repeat !== null) return repeated({ ...state, holdsSlot: true }, repeat);
+  return mayAsk ? asking({ ...state, holdsSlot: true }, state.duplicates < DUPLICATES_MAX) : inDoubt(state);
+}
+
 function lookedUp(
   state: DeliveryState,
   { found, isBelieved, askedAtMs, pendingUntilMs, repeat }: Extract<DeliveryEvent, { kind: 'looked-up' }>,
@@ -305,7 +317,9 @@ function lookedUp(
     case 'pending':
       return inDoubt({ ...state, inDoubtUntilMs: Math.max(state.inDoubtUntilMs, pendingUntilMs) });
     case 'absent':
-      return isBelieved ? absent(state, askedAtMs, repeat, payment) : repeated(state, repeat);
+      return isBelieved
+        ? absent(state, askedAtMs, repeat, payment)
+        : repeated({ ...state, isRepeatDue: true }, repeat);
   }
 }
 
@@ -329,7 +343,9 @@ function absent(
  * the only way to learn more, however often it has called the payment a duplicate.
  */
 function repeated(state: DeliveryState, repeat: CallTimes | null): Transition {
-  return repeat === null ? inDoubt(state) : to(state, { phase: 'calling', ...repeat }, [CALL]);
+  return repeat === null
+    ? inDoubt(state)
+    : to(state, { phase: 'calling', ...repeat, isRepeatDue: false }, [CALL]);
 }
 
 /** Handles the timer and the replies that were outstanding when the payment was dropped. */
@@ -354,7 +370,7 @@ function requeued(state: DeliveryState): Transition {
 }
 
 function asking(state: DeliveryState, mayRepeat: boolean): Transition {
-  return to(state, { phase: 'asking', mayRepeat }, LOOK_UP);
+  return to(state, { phase: 'asking', mayRepeat, isRepeatDue: false }, LOOK_UP);
 }
 
 function backingOff(state: DeliveryState, outcome: AttemptOutcome): Transition {

@@ -634,7 +634,8 @@ export class Dispatcher implements WriterOwner {
       isBelieved,
       askedAtMs,
       pendingUntilMs: call.callMayRunUntilMs,
-      repeat: this.#mayRepeat(delivery, isBelieved) ? call : null,
+      // The look-up's own slot is free when it has ended.
+      repeat: this.#mayRepeat(delivery, isBelieved, 1) ? call : null,
     });
     this.wake();
   }
@@ -647,20 +648,32 @@ export class Dispatcher implements WriterOwner {
     return !sharedState.stopping && this.#calls.hasRoom(processor) && breakers.takeLookUp(processor);
   }
 
-  /** Whether a payment that is in doubt there, and was not found, may be sent to this processor again at once. */
-  #mayRepeat(delivery: Delivery, isBelieved: boolean): boolean {
+  /**
+   * Whether a payment that is in doubt there, and was not found, may be sent to this processor again once `freed` of its
+   * slots have been released.
+   */
+  #mayRepeat(delivery: Delivery, isBelieved: boolean, freed: number): boolean {
     this.#followControls();
     const { policy, breakers } = this.#parts;
     const { processor } = delivery.state;
     const view = breakers.views()[processor];
     const { lease } = this.#writerOf(delivery);
-    // The look-up's own slot is free when it has ended.
     if (view === undefined || view.isPaused === true) return false;
     if (!this.#takes(processor, delivery)) return false;
-    if (!lease.valid || !this.#calls.hasRoom(processor, 1)) return false;
+    if (!lease.valid || !this.#calls.hasRoom(processor, freed)) return false;
     if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
     // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
     return !isBelieved && view.isProbeDue && breakers.takeProbe(processor);
+  }
+
+  /**
+   * The call that follows a look-up whose answer was not believed, where none could follow at once: with a limit of few
+   * requests a second, each look-up takes the room that the call would need.
+   */
+  #dueRepeat(delivery: Delivery): CallTimes | null {
+    const { phase, isRepeatDue, processor } = delivery.state;
+    if (phase !== 'in-doubt' || !isRepeatDue || this.#parts.sharedState.stopping) return null;
+    return this.#mayRepeat(delivery, false, 0) ? this.#callTimes(processor) : null;
   }
 
   #callTimes(processor: number): CallTimes {
@@ -739,8 +752,9 @@ export class Dispatcher implements WriterOwner {
     const { policy, random, clock } = this.#parts;
     const { setbacks, processor } = delivery.state;
     delivery.cancelTimer = clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
-      const mayAsk = delivery.state.phase === 'in-doubt' && this.#mayAsk(processor);
-      this.#apply(delivery, { kind: 'timer', mayAsk });
+      const repeat = this.#dueRepeat(delivery);
+      const mayAsk = repeat === null && delivery.state.phase === 'in-doubt' && this.#mayAsk(processor);
+      this.#apply(delivery, { kind: 'timer', mayAsk, repeat });
       if (delivery.state.phase === 'queued') this.wake();
     });
   }
@@ -756,7 +770,7 @@ export class Dispatcher implements WriterOwner {
       if (delivery.hastenedCount >= HASTENED_MAX || !this.#mayAsk(processor)) continue;
       delivery.hastenedCount++;
       delivery.cancelTimer();
-      this.#apply(delivery, { kind: 'timer', mayAsk: true });
+      this.#apply(delivery, { kind: 'timer', mayAsk: true, repeat: null });
     }
   }
 }

@@ -57,7 +57,8 @@ function* following({ nowMs, state, mayChargeUntilMs }: World): Generator<[Deliv
       return;
     case 'in-doubt':
       for (const waitedMs of [1, HOLD_MS])
-        yield [{ kind: 'timer', mayAsk: true }, world(nowMs + waitedMs, mayChargeUntilMs)];
+        for (const repeat of state.isRepeatDue ? [null, callAt(nowMs + waitedMs)] : [null])
+          yield [{ kind: 'timer', mayAsk: true, repeat }, world(nowMs + waitedMs, mayChargeUntilMs)];
       return;
     case 'asking':
       // The answer may take so long that the last call has ended meanwhile.
@@ -98,11 +99,11 @@ function leaves({ state, effects }: Transition): boolean {
 
 /** States that differ only in when they are have the same future. */
 function futureOf({ nowMs, state, mayChargeUntilMs }: World): string {
-  const { phase, calledAtMs, callMayRunUntilMs, inDoubtUntilMs, duplicates, mayRepeat } = state;
+  const { phase, calledAtMs, callMayRunUntilMs, inDoubtUntilMs, duplicates, mayRepeat, isRepeatDue } = state;
   const left = (ms: number) => (ms === 0 ? 'none' : Math.max(0, ms - nowMs));
   const since = phase === 'calling' ? nowMs - calledAtMs : 0;
   const times = [left(callMayRunUntilMs), left(inDoubtUntilMs), left(mayChargeUntilMs), since];
-  return [phase, Math.min(duplicates, 9), mayRepeat, ...times].join(' ');
+  return [phase, Math.min(duplicates, 9), mayRepeat, isRepeatDue, ...times].join(' ');
 }
 
 test('a payment leaves its processor only once no call there can charge it, whatever happens in which order', () => {

@@ -130,8 +130,9 @@ const EVENTS: Record<string, DeliveryEvent> = {
   'absent, not believed, no repeat': lookedUp('absent', IN_DOUBT_UNTIL, null, false),
   'pending there': lookedUp('pending', IN_DOUBT_UNTIL - 1, CALL),
   'rejected there': lookedUp('rejected', IN_DOUBT_UNTIL - 1, CALL),
-  'timer, may ask': { kind: 'timer', mayAsk: true },
-  'timer, may not ask': { kind: 'timer', mayAsk: false },
+  'timer, may ask': { kind: 'timer', mayAsk: true, repeat: null },
+  'timer, may not ask': { kind: 'timer', mayAsk: false, repeat: null },
+  'timer, may repeat': { kind: 'timer', mayAsk: false, repeat: CALL },
   settled: { kind: 'settled' },
   dropped: { kind: 'dropped' },
 };
@@ -170,7 +171,7 @@ const LOOKED_UP: Record<string, Expected> = {
   'rejected there': settles('found-rejected', 1990, 5000, 'declined'),
   'absent, asked while a call may run, no repeat': waits('in-doubt'),
   'absent, not believed': [{ phase: 'calling', ...CALL }, SEND],
-  'absent, not believed, no repeat': waits('in-doubt'),
+  'absent, not believed, no repeat': waits('in-doubt', { isRepeatDue: true }),
 };
 
 /** Every event that can occur in a phase. All others are bugs. */
@@ -242,6 +243,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       'timer, may ask': [{ phase: 'queued' }, REQUEUE],
       'timer, may not ask': [{ phase: 'queued' }, REQUEUE],
+      'timer, may repeat': [{ phase: 'queued' }, REQUEUE],
       dropped: [DONE, REMOVE],
     },
   },
@@ -250,6 +252,20 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       'timer, may ask': [{ phase: 'asking', holdsSlot: true }, ACQUIRE, LOOK_UP],
       'timer, may not ask': [{ setbacks: USED.setbacks + 1 }, TIMER],
+      'timer, may repeat': [{ phase: 'calling', holdsSlot: true, ...CALL }, ACQUIRE, SEND],
+      dropped: [DONE, REMOVE],
+    },
+  },
+  'in-doubt, after a look-up that was not believed': {
+    from: { ...USED, phase: 'in-doubt', inDoubtUntilMs: IN_DOUBT_UNTIL, isRepeatDue: true },
+    to: {
+      'timer, may ask': [{ phase: 'asking', holdsSlot: true, isRepeatDue: false }, ACQUIRE, LOOK_UP],
+      'timer, may not ask': [{ setbacks: USED.setbacks + 1 }, TIMER],
+      'timer, may repeat': [
+        { phase: 'calling', holdsSlot: true, isRepeatDue: false, ...CALL },
+        ACQUIRE,
+        SEND,
+      ],
       dropped: [DONE, REMOVE],
     },
   },
@@ -276,6 +292,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       'timer, may ask': [{ phase: 'asking', holdsSlot: true, mayRepeat: false }, ACQUIRE, LOOK_UP],
       'timer, may not ask': [{ setbacks: USED.setbacks + 1 }, TIMER],
+      'timer, may repeat': [{ phase: 'calling', holdsSlot: true, ...CALL }, ACQUIRE, SEND],
       dropped: [DONE, REMOVE],
     },
   },
@@ -309,6 +326,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       'timer, may ask': NOTHING,
       'timer, may not ask': NOTHING,
+      'timer, may repeat': NOTHING,
       settled: NOTHING,
       dropped: NOTHING,
       ...Object.fromEntries(outstanding().map((name) => [name, NOTHING])),
@@ -319,6 +337,7 @@ const TABLE: Record<string, { readonly from: DeliveryState; readonly to: Record<
     to: {
       'timer, may ask': NOTHING,
       'timer, may not ask': NOTHING,
+      'timer, may repeat': NOTHING,
       settled: NOTHING,
       dropped: NOTHING,
       ...Object.fromEntries(outstanding().map((name) => [name, SLOT_BACK])),

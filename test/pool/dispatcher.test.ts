@@ -1801,6 +1801,21 @@ test('a payment in doubt at a processor that refuses everything is sent there ag
   await world.stop();
 });
 
+test('a limit of one request at a time does not keep a payment in doubt from being sent again', async () => {
+  const world = setUpWith([{ callsPerSecond: 10 }, {}], { failoverDelayMs: 0 });
+  const { clock, cheap, breakers, put, entry } = world;
+  cheap.answers.push(UNKNOWN);
+  put(1);
+  await rest();
+  for (let failure = 0; failure < 3; failure++) breakers.unfit(0, 'HTTP 404');
+  // Each look-up takes the room that the call after it would need.
+  await clock.passSlowly(60_000);
+  assert.ok(cheap.asked.length > 0);
+  assert.is(cheap.paid.length, 2);
+  assert.is((await entry(1))?.status, 'settled');
+  await world.stop();
+});
+
 test('called a duplicate and never held: a few calls, and then it is rejected with the reason', async () => {
   const world = setUp();
   const { clock, cheap, dear, put, entry } = world;

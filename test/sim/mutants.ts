@@ -76,8 +76,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'resend with a new requestedAt',
     file: 'pool/delivery.ts',
-    from: "to(state, { phase: 'calling', ...repeat }, [CALL])",
-    to: "to(state, { phase: 'calling', ...repeat, requestedAtMs: state.requestedAtMs + 1 }, [CALL])",
+    from: "phase: 'calling', ...repeat, isRepeatDue: false",
+    to: "phase: 'calling', ...repeat, isRepeatDue: false, requestedAtMs: state.requestedAtMs + 1",
   },
   {
     name: 'end the doubt before the hold time',
