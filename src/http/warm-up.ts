@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -98,8 +99,8 @@ function converse(socket: Socket, count: number): Promise<void> {
   });
 }
 
+/** Ids of all digits, and amounts with none, one and two decimal places. */
 function post(number: number): string {
-  const correlationId = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
-  const body = `{"correlationId":"${correlationId}","amount":${number}.25}`;
+  const body = JSON.stringify({ correlationId: randomUUID(), amount: (1000 + number) / 100 });
   return `POST /payments HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
 }

@@ -40,7 +40,7 @@ import { RingSource } from './ring-source.ts';
 import { StrandedWatch } from './stranded-payments.ts';
 import { UnprovenSource } from './unproven-source.ts';
 import { Upkeep } from './upkeep.ts';
-import { warmUpPool } from './warm-up.ts';
+import { warmUpLedger, warmUpPool } from './warm-up.ts';
 
 export interface PoolTask {
   readonly thread: number;
@@ -163,6 +163,9 @@ export default async function runPoolThread({
   for (const watch of watches) watch.start();
   const table = new DefinitionTable(shared.definitions);
   void new NewProcessors({ open, ledger, onOpened: addProcessor, table, sharedState, clock, log }).run();
+  const [shard] = ledger.shards;
+  if (isFirst && shard !== undefined)
+    await warmUpLedger(config.warmUpPayments, policy.batchLimit, () => sharedState.stopping, shard, clock);
   // Payments are taken in from the first turn on, so that what this instance has accepted is known, with its trace, before
   // what a former owner had sent is looked up.
   await books.looked();

@@ -441,13 +441,15 @@ function registerCommits(check: Check): void {
     assert.equal(await everything(ledger), books);
   });
 
-  check('an owner that never existed or was released claims nothing', async (ledger) => {
+  check('an owner that never existed or was released claims and settles nothing', async (ledger) => {
     const [gone, owner] = [await acquire(ledger), await acquire(ledger)];
     await claim(ledger, owner, claimOf(1));
     await must(ledger.releaseLease(gone));
-    for (const stranger of [gone, owner + 1000]) {
+    // A pool thread warms up as owner 0.
+    for (const stranger of [gone, owner + 1000, 0]) {
       const claims = [claimOf(1), claimOf(1, { amountCents: 3 }), claimOf(2)];
       assert.equal(await claim(ledger, stranger, ...claims), ['fenced', 'fenced', 'fenced']);
+      assert.equal(await settle(ledger, stranger, settlementOf(1), settlementOf(2)), ['fenced', 'fenced']);
     }
     assert.equal(await find(ledger, 1), entryOf(1, { owner }), 'and records no conflict');
     assert.is(await find(ledger, 2), undefined);

@@ -1,8 +1,10 @@
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { type Clock, systemClock } from '../../src/core/clock.ts';
+import { type CommitReply, ok, type Shard, unavailable } from '../../src/ledger/ledger.ts';
+import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import type { DispatcherPolicy } from '../../src/pool/dispatcher.ts';
-import { warmUpPool } from '../../src/pool/warm-up.ts';
+import { warmUpLedger, warmUpPool } from '../../src/pool/warm-up.ts';
 import { KeptLog } from '../kept-log.ts';
 
 const POLICY: DispatcherPolicy = {
@@ -24,6 +26,35 @@ test('drains more payments than its ring holds, and logs nothing', async () => {
     log.lines.filter((line) => !line.startsWith('debug')),
     [],
   );
+});
+
+test('the ledger refuses all that is committed to warm it up, and its books stay empty', async () => {
+  const ledger = new MemoryLedger(['a']);
+  const replies: CommitReply[] = [];
+  const shard = {
+    commit: async (...args: Parameters<Shard['commit']>) => {
+      const reply = await ledger.commit(...args);
+      if (reply.kind === 'ok') replies.push(reply.value);
+      return reply;
+    },
+  };
+  await warmUpLedger(70, 32, () => false, shard, systemClock);
+  assert.equal(
+    replies.map(({ settled, claimed }) => [settled.length, claimed.length]),
+    [32, 32, 6].map((count) => [count, count]),
+  );
+  const all = replies.flatMap(({ settled, claimed }) => [...settled, ...claimed]);
+  assert.equal(new Set<string>(all), new Set(['fenced']));
+  assert.equal(await ledger.openPayments(), ok([]));
+});
+
+test('a ledger that is away is left alone after one try, and one that is stopped is not tried', async () => {
+  let tries = 0;
+  const shard = { commit: async () => unavailable(`away, try ${++tries}`) };
+  await warmUpLedger(3000, 32, () => false, shard, systemClock);
+  assert.is(tries, 1);
+  await warmUpLedger(3000, 32, () => true, shard, systemClock);
+  assert.is(tries, 1);
 });
 
 test('a stop cuts the warm-up short', async () => {
