@@ -118,7 +118,12 @@ export default {
       { path: '^src/simulated/' },
       {
         path: '^src/',
-        pathNot: ['^src/simulated/', '^src/core/', exactly('src/http/uws.ts')],
+        pathNot: [
+          '^src/simulated/',
+          '^src/core/',
+          exactly('src/http/uws.ts'),
+          exactly('src/http/exchange.ts'),
+        ],
       },
     ),
     forbid(

@@ -7,12 +7,13 @@ import { startThread } from '../core/thread.ts';
 import { parseWindow, type Window } from '../core/time-window.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
+import { type Exchange, FRESH_JSON_HEADERS } from './exchange.ts';
 import type { Keyring } from './keyring.ts';
 import { noSumProblem } from './no-sum.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
-import { type Exchange, FRESH_JSON_HEADERS, type WebApp } from './uws.ts';
+import type { WebApp } from './uws.ts';
 
 export interface AuditRouteParts {
   readonly app: WebApp;

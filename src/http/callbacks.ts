@@ -2,9 +2,10 @@ import type { ProcessorTarget } from '../config/processor-target.ts';
 import { isUuid, UUID_BYTES, writeUuid } from '../core/uuid.ts';
 import type { CallbackRing } from '../shared-memory/callback-ring.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
+import type { Exchange } from './exchange.ts';
 import { problem } from './problem.ts';
 import { refuse, route } from './route.ts';
-import type { Exchange, WebApp } from './uws.ts';
+import type { WebApp } from './uws.ts';
 
 /** Reads a callback: the id of the payment, or null. */
 export type CallbackReader = (body: string) => string | null;

@@ -11,6 +11,7 @@ import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import { Access } from './access.ts';
+import { Exchange, type Headers } from './exchange.ts';
 import type { Keyring } from './keyring.ts';
 import type { OperatorGuard } from './operator-change.ts';
 import { isOwnOrigin } from './origin.ts';
@@ -18,14 +19,7 @@ import { fileHeaders, pageHeaders } from './page.ts';
 import { type Problem, problem } from './problem.ts';
 import { type Guard, guardedRoute, refuse, route } from './route.ts';
 import { Session } from './session.ts';
-import {
-  Exchange,
-  type Headers,
-  type HttpRequest,
-  type HttpResponse,
-  type Socket,
-  type WebApp,
-} from './uws.ts';
+import type { HttpRequest, HttpResponse, Socket, WebApp } from './uws.ts';
 
 export interface DashboardParts {
   readonly app: WebApp;

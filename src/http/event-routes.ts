@@ -4,17 +4,11 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { cursorAt, cursorText, type Position, readCursor } from '../ledger/outbox.ts';
 import { EventFeed } from './event-feed.ts';
 import { eventJson } from './event-json.ts';
+import { type Exchange, type Headers, NO_STORE, type ResponseStream } from './exchange.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type Guard, guardedRoute, refuse } from './route.ts';
-import {
-  type Exchange,
-  type Headers,
-  type HttpRequest,
-  NO_STORE,
-  type ResponseStream,
-  type WebApp,
-} from './uws.ts';
+import type { HttpRequest, WebApp } from './uws.ts';
 
 export interface EventRoutesParts {
   readonly app: WebApp;

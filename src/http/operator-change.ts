@@ -1,9 +1,10 @@
 import { parseJsonObject } from '../core/json-object.ts';
+import type { Exchange } from './exchange.ts';
 import { isOwnOrigin } from './origin.ts';
 import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { type Guard, refuse } from './route.ts';
-import type { Exchange, HttpRequest } from './uws.ts';
+import type { HttpRequest } from './uws.ts';
 
 /** Lets operators pass, and knows by which API key. */
 export interface OperatorGuard extends Guard {

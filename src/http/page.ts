@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Headers } from './uws.ts';
+import type { Headers } from './exchange.ts';
 
 /** A response that is the same for every client and does not change while the gateway runs. */
 export interface Document {

@@ -8,12 +8,13 @@ import { hold, release } from '../ledger/hold.ts';
 import type { Ledger, Reply } from '../ledger/ledger.ts';
 import { sendAgain } from '../ledger/send-again.ts';
 import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
+import { type Exchange, FRESH_JSON_HEADERS } from './exchange.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { type Order, readOrder } from './payment-orders.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
-import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
+import type { HttpRequest, WebApp } from './uws.ts';
 
 export interface PaymentActionParts {
   readonly app: WebApp;

@@ -2,11 +2,12 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { search } from '../ledger/search.ts';
 import type { MetricsTable, ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
+import { type Exchange, FRESH_JSON_HEADERS } from './exchange.ts';
 import { paymentJson } from './payment-json.ts';
 import { cursorOf, readPaymentQuery } from './payment-query.ts';
 import { problem } from './problem.ts';
 import { type Guard, guardedRoute, refuse } from './route.ts';
-import { type Exchange, FRESH_JSON_HEADERS, type WebApp } from './uws.ts';
+import type { WebApp } from './uws.ts';
 
 export interface PaymentListParts {
   readonly app: WebApp;

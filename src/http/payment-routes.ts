@@ -16,6 +16,7 @@ import type { SharedState } from '../shared-memory/state.ts';
 import type { Span, Tracer } from '../tracing/tracer.ts';
 import type { Access } from './access.ts';
 import type { PaymentDecoder } from './decoder.ts';
+import { Exchange, FRESH_JSON_HEADERS, type Headers, NO_STORE } from './exchange.ts';
 import type { Keyring } from './keyring.ts';
 import { noSumProblem } from './no-sum.ts';
 import { isOwnOrigin } from './origin.ts';
@@ -26,7 +27,7 @@ import { type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { refusalIndex, refusalOf } from './refusal.ts';
 import { type Guard, guardedRoute, refuse, route } from './route.ts';
-import { Exchange, FRESH_JSON_HEADERS, type Headers, NO_STORE, type WebApp } from './uws.ts';
+import type { WebApp } from './uws.ts';
 
 export interface PaymentRoutesParts {
   readonly app: WebApp;

@@ -17,13 +17,14 @@ import {
 } from '../ledger/processor-controls.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Definitions } from './definitions.ts';
+import { type Exchange, FRESH_JSON_HEADERS } from './exchange.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { type Problem, problem } from './problem.ts';
 import { invalidAddition, readAddition, readChange } from './processor-changes.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
 import { shownFee, shownLimits } from './shown-terms.ts';
-import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
+import type { HttpRequest, WebApp } from './uws.ts';
 
 export interface ProcessorRoutesParts {
   readonly app: WebApp;

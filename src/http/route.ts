@@ -1,5 +1,6 @@
+import { Exchange } from './exchange.ts';
 import { methodNotAllowed, type Problem } from './problem.ts';
-import { Exchange, type HttpRequest, type HttpResponse, type WebApp } from './uws.ts';
+import type { HttpRequest, HttpResponse, WebApp } from './uws.ts';
 
 /** Handles a request. `request` is only valid until this returns. Use `response` only to ask for the client's address. */
 export type Handler = (exchange: Exchange, request: HttpRequest, response: HttpResponse) => unknown;

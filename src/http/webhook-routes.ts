@@ -4,11 +4,12 @@ import { instanceOf } from '../ledger/exclusive-bookmark.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { changeProgress } from '../webhooks/progress.ts';
 import { type WebhookStatus, webhookStatus } from '../webhooks/status.ts';
+import { type Exchange, FRESH_JSON_HEADERS } from './exchange.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
-import { type Exchange, FRESH_JSON_HEADERS, type HttpRequest, type WebApp } from './uws.ts';
+import type { HttpRequest, WebApp } from './uws.ts';
 import { readWebhookChange, type WebhookChange } from './webhook-changes.ts';
 
 export interface WebhookRoutesParts {

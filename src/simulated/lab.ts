@@ -1,13 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Address } from '../core/address.ts';
-import {
-  createApp,
-  Exchange,
-  type Headers,
-  type HttpRequest,
-  type HttpResponse,
-  listen,
-} from '../http/uws.ts';
+import { Exchange, type Headers } from '../http/exchange.ts';
+import { createApp, type HttpRequest, type HttpResponse, listen } from '../http/uws.ts';
 import { readFault } from './fault.ts';
 import type { LabState } from './lab-state.ts';
 import type { Load } from './load.ts';

@@ -1,6 +1,7 @@
 import type { Address } from '../core/address.ts';
 import { isUuid } from '../core/uuid.ts';
-import { createApp, Exchange, type Headers, type HttpRequest, listen, type WebApp } from '../http/uws.ts';
+import { Exchange, type Headers } from '../http/exchange.ts';
+import { createApp, type HttpRequest, listen, type WebApp } from '../http/uws.ts';
 import { readFault } from './fault.ts';
 import type { SimulatedProcessor } from './processor.ts';
 import { answer, BAD_REQUEST, type Reply, statusLine } from './reply.ts';

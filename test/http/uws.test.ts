@@ -6,14 +6,8 @@ import { Worker } from 'node:worker_threads';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import type { Address } from '../../src/core/address.ts';
-import {
-  createApp,
-  Exchange,
-  type Listener,
-  limitConnections,
-  listen,
-  type WebApp,
-} from '../../src/http/uws.ts';
+import { Exchange } from '../../src/http/exchange.ts';
+import { createApp, type Listener, limitConnections, listen, type WebApp } from '../../src/http/uws.ts';
 import { until } from '../system/until.ts';
 import { temporaryDirectory } from '../temporary-directory.ts';
 import { converse } from './converse.ts';

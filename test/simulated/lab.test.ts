@@ -1,7 +1,8 @@
 import { request } from 'node:http';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { createApp, Exchange, type WebApp } from '../../src/http/uws.ts';
+import { Exchange } from '../../src/http/exchange.ts';
+import { createApp, type WebApp } from '../../src/http/uws.ts';
 import { type LabServed, serveLab } from '../../src/simulated/lab.ts';
 import type { LabState } from '../../src/simulated/lab-state.ts';
 import { Load } from '../../src/simulated/load.ts';

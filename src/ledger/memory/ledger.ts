@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import type { OutboxLimits } from '../../config/parsers.ts';
-import { type Attempt, NO_STORY } from '../../core/attempt.ts';
-import type { Clock } from '../../core/clock.ts';
 import { isOpen } from '../../core/payment.ts';
 import {
   ACTIONS_KEPT,
@@ -9,37 +6,23 @@ import {
   assertActionPayments,
   type Cancellation,
   type CancelReply,
-  cancelProblem,
   type HoldReply,
-  holdProblem,
-  isAwaited,
-  isKnown,
   type LoggedAction,
   latestActions,
   type NamedPayment,
   type ReleaseReply,
   type Reopening,
   type ReopenReply,
-  rejectedAttempt,
-  reopenProblem,
 } from '../actions.ts';
 import { type BooksStatus, frozenReason } from '../books-status.ts';
-import { assertCancellations, cancelReason } from '../cancel.ts';
-import {
-  assertCommit,
-  assertNewProcessor,
-  assertProcessor,
-  isPurged,
-  keptReason,
-  LAST_MS,
-} from '../commit.ts';
+import { assertCancellations } from '../cancel.ts';
+import { assertCommit, assertNewProcessor, LAST_MS } from '../commit.ts';
 import { feeKey, sortedFees } from '../fees.ts';
 import { daysOf, sortedUnits } from '../folded-totals.ts';
 import {
   type Bookmark,
   type BooksSize,
   type Claim,
-  type ClaimReply,
   type CommitReply,
   type FeeTotals,
   type FoldedTime,
@@ -57,7 +40,6 @@ import {
   type RestoredEntry,
   type RestoreReply,
   type Settlement,
-  type SettleReply,
   type Shard,
   type SummaryReply,
   summed,
@@ -66,40 +48,21 @@ import {
   unavailable,
   type WorkerId,
 } from '../ledger.ts';
-import {
-  cursorText,
-  FIRST_POSITION,
-  type ProcessorEvent,
-  paymentEventType,
-  readCursor,
-  shardPage,
-} from '../outbox.ts';
+import { cursorText, FIRST_POSITION, type ProcessorEvent, readCursor, shardPage } from '../outbox.ts';
 import type { ProcessorControls } from '../processor-controls.ts';
-import {
-  assertRestored,
-  keptStory,
-  RESTORING_OWNER_GONE,
-  restoreDecision,
-  unknownDecision,
-} from '../restored-entry.ts';
+import { assertRestored, RESTORING_OWNER_GONE } from '../restored-entry.ts';
 import {
   type Folded,
   finestUnit,
   foldable,
-  isCountedAlready,
   isForgotten,
   laterOf,
   NOTHING_FOLDED,
   tooFine,
 } from '../retention.ts';
-import { endedOutcome, nextStory, withAttempt } from '../story.ts';
 import { unitStartMs } from '../time-index.ts';
-import { type MemoryEntry, type MemoryEvent, MemoryStore } from './store.ts';
-
-export interface MemoryOutboxOptions extends OutboxLimits {
-  /** Gives events their times. */
-  readonly clock: Pick<Clock, 'nowMs'>;
-}
+import { MemoryEntries, type MemoryOutboxOptions } from './entries.ts';
+import { type MemoryEntry, MemoryStore } from './store.ts';
 
 /**
  * The simplest implementation of the ledger: the oracle for the others, and the books of a simulated deployment. Several
@@ -111,6 +74,7 @@ export class MemoryLedger implements Shard {
   readonly #names: string[];
   readonly #store: MemoryStore;
   readonly #outbox: MemoryOutboxOptions | null;
+  readonly #entries: MemoryEntries;
   readonly #watchers = new Set<(changed: string | null) => void>();
   #closed = false;
 
@@ -123,6 +87,7 @@ export class MemoryLedger implements Shard {
     this.#names = [...processorNames];
     this.#store = store;
     this.#outbox = outbox;
+    this.#entries = new MemoryEntries(store, this.#names, outbox);
     const { seenProcessors } = store;
     seenProcessors.push(...processorNames.filter((name) => !seenProcessors.includes(name)));
   }
@@ -194,16 +159,16 @@ export class MemoryLedger implements Shard {
     assert(from !== to, 'an owner cannot take over from itself');
     assert(limit > 0, 'the limit must be positive');
     return this.#answer(() => {
-      if (frozenReason(this.#store.status) !== null || !this.#isAlive(to)) return [];
+      if (frozenReason(this.#store.status) !== null || !this.#entries.isAlive(to)) return [];
       const record = this.#store.owners.get(from);
       if (record === undefined || record.leaseUntilMs > ifNotRenewedMs) return [];
       record.fenced = true;
       record.leaseUntilMs = 0;
       const held = this.#held(from);
-      const taken = held.filter(([, { processor }]) => !this.#isForeign(processor)).slice(0, limit);
+      const taken = held.filter(([, { processor }]) => !this.#entries.isForeign(processor)).slice(0, limit);
       for (const [, entry] of taken) entry.owner = to;
       if (taken.length === held.length) this.#store.owners.delete(from);
-      return taken.map(([correlationId, entry]) => this.#shown(correlationId, entry));
+      return taken.map(([correlationId, entry]) => this.#entries.shown(correlationId, entry));
     });
   }
 
@@ -214,8 +179,8 @@ export class MemoryLedger implements Shard {
   ): Promise<Reply<CommitReply>> {
     assertCommit(this.#names.length, settlements, claims);
     return this.#change(() => ({
-      settled: settlements.map((settlement) => this.#settle(owner, settlement)),
-      claimed: claims.map((claim) => this.#claim(owner, claim)),
+      settled: settlements.map((settlement) => this.#entries.settle(owner, settlement)),
+      claimed: claims.map((claim) => this.#entries.claim(owner, claim)),
     }));
   }
 
@@ -285,7 +250,7 @@ export class MemoryLedger implements Shard {
   }
 
   stranded(nowMs: number): Promise<Reply<ProcessorPayments[]>> {
-    return this.#answer(() => this.#sentBy(nowMs, (processor) => this.#isForeign(processor)));
+    return this.#answer(() => this.#sentBy(nowMs, (processor) => this.#entries.isForeign(processor)));
   }
 
   openPayments(): Promise<Reply<ProcessorPayments[]>> {
@@ -295,7 +260,7 @@ export class MemoryLedger implements Shard {
   find(correlationId: string): Promise<Reply<LedgerEntry | undefined>> {
     return this.#answer(() => {
       const entry = this.#store.entries.get(correlationId);
-      return entry && this.#shown(correlationId, entry);
+      return entry && this.#entries.shown(correlationId, entry);
     });
   }
 
@@ -305,7 +270,7 @@ export class MemoryLedger implements Shard {
       const first = Number(after);
       const looked = [...this.#store.entries].slice(first, first + limit);
       const entries = looked
-        .map(([correlationId, entry]) => this.#shown(correlationId, entry))
+        .map(([correlationId, entry]) => this.#entries.shown(correlationId, entry))
         .filter((entry) => mayHaveBeenSent(entry, fromMs, toMs));
       return { entries, next: looked.length < limit ? null : String(first + limit) };
     });
@@ -319,7 +284,7 @@ export class MemoryLedger implements Shard {
       const entries = ids
         .sort()
         .slice(0, limit)
-        .map((id) => this.#shown(id, this.#store.entries.get(id) as MemoryEntry));
+        .map((id) => this.#entries.shown(id, this.#store.entries.get(id) as MemoryEntry));
       return { entries, next: entries.length < limit ? null : (entries.at(-1)?.correlationId ?? null) };
     });
   }
@@ -357,7 +322,7 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       if (this.#store.controls.version >= controls.version) return false;
       this.#store.controls = controls;
-      for (const event of events) this.#report(event);
+      for (const event of events) this.#entries.report(event);
       return true;
     });
   }
@@ -369,7 +334,7 @@ export class MemoryLedger implements Shard {
       const events = this.#store.outbox.after(after, limit).map((event) => {
         if (!('entry' in event)) return event;
         const { correlationId, entry, ...rest } = event;
-        return { ...rest, payment: this.#shown(correlationId, entry) };
+        return { ...rest, payment: this.#entries.shown(correlationId, entry) };
       });
       return shardPage(events, after, limit);
     });
@@ -381,8 +346,8 @@ export class MemoryLedger implements Shard {
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
     assertRestored(this.#names.length, entries);
-    if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
-    return this.#answer(() => entries.map((entry) => this.#restore(owner, entry)));
+    if (!this.#entries.isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    return this.#answer(() => entries.map((entry) => this.#entries.restore(owner, entry)));
   }
 
   /** The charges stay as they are, because a summary for which they would be too fine is refused. */
@@ -407,52 +372,26 @@ export class MemoryLedger implements Shard {
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     assertActionPayments(payments);
-    if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
-    return this.#change(() => {
-      const replies = payments.map((payment) => this.#reopen(owner, payment));
-      this.#log(
-        action,
-        payments.filter((_, index) => replies[index] === 'reopened'),
-      );
-      return replies;
-    });
+    if (!this.#entries.isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    return this.#act(action, payments, (payment) => this.#entries.reopen(owner, payment), ['reopened']);
   }
 
   cancel(action: Action, payments: readonly Cancellation[]): Promise<Reply<CancelReply[]>> {
     assertCancellations(action, payments);
-    return this.#change(() => {
-      const replies = payments.map((payment) => this.#cancel(action, payment));
-      this.#log(
-        action,
-        payments.filter((_, index) => replies[index] === 'cancelled'),
-      );
-      return replies;
-    });
+    return this.#act(action, payments, (payment) => this.#entries.cancel(action, payment), ['cancelled']);
   }
 
   hold(action: Action, payments: readonly NamedPayment[]): Promise<Reply<HoldReply[]>> {
     assertActionPayments(payments);
-    return this.#change(() => {
-      const replies = payments.map(({ correlationId }) => this.#hold(action, correlationId));
-      this.#log(
-        action,
-        payments.filter((_, index) => replies[index] === 'held' || replies[index] === 'awaited'),
-      );
-      return replies;
-    });
+    const hold = ({ correlationId }: NamedPayment) => this.#entries.hold(action, correlationId);
+    return this.#act(action, payments, hold, ['held', 'awaited']);
   }
 
   release(owner: number, action: Action, payments: readonly NamedPayment[]): Promise<Reply<ReleaseReply[]>> {
     assertActionPayments(payments);
-    if (!this.#isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
-    return this.#change(() => {
-      const replies = payments.map(({ correlationId }) => this.#release(owner, correlationId));
-      this.#log(
-        action,
-        payments.filter((_, index) => replies[index] === 'released'),
-      );
-      return replies;
-    });
+    if (!this.#entries.isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    const release = ({ correlationId }: NamedPayment) => this.#entries.release(owner, correlationId);
+    return this.#act(action, payments, release, ['released']);
   }
 
   actions(): Promise<Reply<LoggedAction[]>> {
@@ -489,13 +428,13 @@ export class MemoryLedger implements Shard {
     return this.#answer(() => {
       if ((this.#store.bookmarks.get(name)?.version ?? 0) >= bookmark.version) return false;
       this.#store.bookmarks.set(name, bookmark);
-      for (const event of events) this.#report(event);
+      for (const event of events) this.#entries.report(event);
       return true;
     });
   }
 
   takeHealthTurn(processor: number, lastTurn: number): Promise<Reply<Turn>> {
-    const name = this.#name(processor);
+    const name = this.#entries.name(processor);
     return this.#answer(() => {
       const turn = this.#store.healthTurns.get(name) ?? 0;
       if (turn > lastTurn) return { turn, isTaken: false };
@@ -505,7 +444,7 @@ export class MemoryLedger implements Shard {
   }
 
   publishHealth(report: HealthReport): Promise<Reply<void>> {
-    const name = this.#name(report.processor);
+    const name = this.#entries.name(report.processor);
     return this.#answer(() => {
       this.#store.health.set(name, { ...report, processor: name });
       this.#notify(name);
@@ -545,173 +484,23 @@ export class MemoryLedger implements Shard {
     return frozen === null ? this.#answer(work) : unavailable(frozen);
   }
 
-  #restore(owner: number, { correlationId, chargedCents, ...given }: RestoredEntry): RestoreReply {
-    const { entries, charges, folded, status: booksStatus } = this.#store;
-    const known = entries.get(correlationId);
-    const processor = given.processor === null ? null : this.#name(given.processor);
-    const reply = known === undefined ? unknownDecision(given, folded, booksStatus) : 'restored';
-    if (reply === 'forgotten') return reply;
-    if (known !== undefined) {
-      const isSameProcessor = known.processor === processor;
-      const isFrozen = frozenReason(booksStatus) !== null;
-      const decision = restoreDecision(known, given, isSameProcessor, isFrozen);
-      if (decision === 'known' || decision === 'different') return decision;
-      if (decision === 'note') {
-        known.conflictingAmountCents = given.conflictingAmountCents;
-        return 'restored';
-      }
-    }
-    const isOwned = given.status === 'accepted' || given.status === 'dispatched';
-    const conflictingAmountCents = known?.conflictingAmountCents ?? given.conflictingAmountCents;
-    const reason = given.status === 'rejected' ? keptReason(given.reason) : '';
-    entries.set(correlationId, {
-      ...given,
-      story: keptStory(given),
-      owner: isOwned ? owner : 0,
-      processor,
-      reason,
-      conflictingAmountCents,
+  /** Does the same to each payment, and logs those to which it was `done`. */
+  #act<P extends NamedPayment, R>(
+    action: Action,
+    payments: readonly P[],
+    one: (payment: P) => R,
+    done: readonly R[],
+  ): Promise<Reply<R[]>> {
+    return this.#change(() => {
+      const replies = payments.map(one);
+      const ids = payments.flatMap(({ correlationId }, index) =>
+        done.includes(replies[index] as R) ? [correlationId] : [],
+      );
+      const { actions } = this.#store;
+      if (ids.length > 0) actions.push({ ...action, payments: ids });
+      if (actions.length > ACTIONS_KEPT) actions.shift();
+      return replies;
     });
-    const { status, requestedAtMs } = given;
-    const isCounted = reply === 'restored' && chargedCents !== null;
-    if (status === 'settled' && processor !== null && isCounted)
-      charges.push({ processor, count: 1, amountCents: chargedCents, requestedAtMs });
-    this.#reportFinished(correlationId, chargedCents ?? given.amountCents);
-    return reply;
-  }
-
-  #settle(owner: number, settlement: Settlement): SettleReply {
-    const entry = this.#store.entries.get(settlement.correlationId);
-    const processor = this.#name(settlement.processor);
-    const { status, requestedAtMs } = settlement;
-    if (entry === undefined) return 'fenced';
-    if (!isOpen(entry)) {
-      const isSame =
-        entry.status === status && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
-      return isSame ? 'recorded' : 'fenced';
-    }
-    if (entry.status !== 'dispatched' || entry.owner !== owner) return 'fenced';
-    const isCounted = isCountedAlready(entry, requestedAtMs, this.#store.folded);
-    const story = { ...entry.story, outcome: settlement.outcome ?? 'unknown' };
-    Object.assign(entry, { status, owner: 0, processor, requestedAtMs, story });
-    if (status === 'rejected') entry.reason = keptReason(settlement.reason);
-    else if (!isCounted) this.#charge(processor, settlement);
-    this.#reportFinished(settlement.correlationId, settlement.amountCents);
-    return 'recorded';
-  }
-
-  /** If the payment has been settled or rejected. */
-  #reportFinished(correlationId: string, chargedCents: number): void {
-    const entry = this.#store.entries.get(correlationId);
-    if (entry?.status !== 'settled' && entry?.status !== 'rejected') return;
-    const type = paymentEventType(entry.status);
-    this.#report({ type, correlationId, entry: { ...entry }, chargedCents });
-  }
-
-  #report(event: MemoryEvent): void {
-    if (this.#outbox !== null) this.#store.outbox.append(event, this.#outbox.clock.nowMs());
-  }
-
-  #charge(processor: string, { amountCents, requestedAtMs, fee }: Settlement): void {
-    this.#store.charges.push({ processor, count: 1, amountCents, requestedAtMs });
-    if (fee === undefined) return;
-    const at = { name: processor, feePpm: fee.feePpm, feeFixedCents: fee.feeFixedCents };
-    const before = this.#store.fees.get(feeKey(at)) ?? { count: 0, amountCents: 0 };
-    const sums = { count: before.count + 1, amountCents: before.amountCents + amountCents };
-    this.#store.fees.set(feeKey(at), { ...at, ...sums });
-  }
-
-  #reopen(owner: number, payment: Reopening): ReopenReply {
-    const entry = this.#store.entries.get(payment.correlationId);
-    const shown = entry && this.#shown(payment.correlationId, entry);
-    const problem = reopenProblem(shown, payment);
-    if (entry === undefined || shown === undefined || problem !== null) return problem ?? 'unknown';
-    const attempt = rejectedAttempt(shown);
-    const story = { ...NO_STORY, earlier: withAttempt(entry.story.earlier, attempt) };
-    Object.assign(entry, { status: 'accepted', owner, processor: null, requestedAtMs: 0, reason: '', story });
-    return 'reopened';
-  }
-
-  #cancel(action: Action, payment: Cancellation): CancelReply {
-    const { correlationId, amountCents } = payment;
-    const entry = this.#store.entries.get(correlationId);
-    const problem = cancelProblem(entry && this.#shown(correlationId, entry), payment);
-    if (problem !== null) return problem;
-    const { atMs: requestedAtMs } = action;
-    const rejected = { status: 'rejected', owner: 0, requestedAtMs, reason: cancelReason(action) } as const;
-    if (isKnown(entry)) Object.assign(entry, rejected);
-    else if (amountCents !== null)
-      this.#store.entries.set(correlationId, {
-        ...neverSent({ amountCents, acceptedAtMs: requestedAtMs }),
-        ...rejected,
-      });
-    this.#reportFinished(correlationId, 0);
-    return 'cancelled';
-  }
-
-  #hold({ atMs }: Action, correlationId: string): HoldReply {
-    const { entries } = this.#store;
-    const entry = entries.get(correlationId);
-    const problem = holdProblem(entry);
-    if (problem !== null) return problem;
-    if (entry !== undefined) {
-      Object.assign(entry, { status: 'held', owner: 0 });
-      return 'held';
-    }
-    const awaited = neverSent({ amountCents: 0, acceptedAtMs: atMs });
-    entries.set(correlationId, { ...awaited, status: 'held' });
-    return 'awaited';
-  }
-
-  #release(owner: number, correlationId: string): ReleaseReply {
-    const { entries } = this.#store;
-    const entry = entries.get(correlationId);
-    if (entry?.status !== 'held') return 'not-held';
-    if (isAwaited(entry)) entries.delete(correlationId);
-    else Object.assign(entry, { status: 'accepted', owner });
-    return 'released';
-  }
-
-  #log(action: Action, payments: readonly { readonly correlationId: string }[]): void {
-    if (payments.length === 0) return;
-    const { actions } = this.#store;
-    actions.push({ ...action, payments: payments.map(({ correlationId }) => correlationId) });
-    if (actions.length > ACTIONS_KEPT) actions.shift();
-  }
-
-  #claim(owner: number, claim: Claim): ClaimReply {
-    if (!this.#isAlive(owner)) return 'fenced';
-    const entry = this.#store.entries.get(claim.correlationId);
-    if (entry === undefined) return this.#claimUnknown(owner, claim);
-    if (isAwaited(entry)) return this.#holdAwaited(entry, claim);
-    if (entry.amountCents !== claim.amountCents) {
-      entry.conflictingAmountCents ??= claim.amountCents;
-      return 'conflict';
-    }
-    if (!isOpen(entry)) return 'known';
-    const mayDispatch = entry.status === 'accepted' && claim.processor !== null;
-    if (entry.owner !== owner && !mayDispatch) return 'known';
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
-    return 'claimed';
-  }
-
-  #claimUnknown(owner: number, claim: Claim): ClaimReply {
-    if (isPurged(claim, this.#store.purgedAtMs)) return 'purged';
-    const entry: MemoryEntry = { ...neverSent(claim), owner };
-    if (claim.processor !== null) dispatch(entry, owner, this.#name(claim.processor), claim);
-    this.#store.entries.set(claim.correlationId, entry);
-    return 'claimed';
-  }
-
-  #holdAwaited(entry: MemoryEntry, claim: Claim): ClaimReply {
-    if (isPurged(claim, this.#store.purgedAtMs)) return 'purged';
-    entry.amountCents = claim.amountCents;
-    entry.acceptedAtMs = claim.acceptedAtMs;
-    return 'known';
-  }
-
-  #isAlive(owner: number): boolean {
-    return this.#store.owners.get(owner)?.fenced === false;
   }
 
   #held(owner: number): [string, MemoryEntry][] {
@@ -730,22 +519,6 @@ export class MemoryLedger implements Shard {
     }
     const seen = this.#store.seenProcessors.filter((name) => counts.has(name));
     return seen.map((name) => ({ name, count: counts.get(name) ?? 0 }));
-  }
-
-  #shown(correlationId: string, entry: MemoryEntry): LedgerEntry {
-    const { processor: processorName } = entry;
-    const position = processorName === null ? -1 : this.#names.indexOf(processorName);
-    return { correlationId, ...entry, processor: position === -1 ? null : position, processorName };
-  }
-
-  /** Whether the processor is one that this connection was not opened with. */
-  #isForeign(processor: string | null): processor is string {
-    return processor !== null && !this.#names.includes(processor);
-  }
-
-  #name(processor: number): string {
-    assertProcessor(this.#names.length, processor);
-    return this.#names[processor] as string;
   }
 
   #notify(changed: string | null): void {
@@ -768,37 +541,4 @@ export class MemoryLedger implements Shard {
     const { purgedAtMs } = this.#store;
     return purgedAtMs === 0 ? undefined : { kind: 'purged', purgedAtMs };
   }
-}
-
-function neverSent({ amountCents, acceptedAtMs }: Pick<Claim, 'amountCents' | 'acceptedAtMs'>): MemoryEntry {
-  return {
-    amountCents,
-    acceptedAtMs,
-    status: 'accepted',
-    owner: 0,
-    processor: null,
-    requestedAtMs: 0,
-    attempts: 0,
-    story: NO_STORY,
-    reason: '',
-    conflictingAmountCents: null,
-  };
-}
-
-/** The same processor and stamp mean a repeated commit, which is not another attempt. */
-function dispatch(entry: MemoryEntry, owner: number, processor: string, claim: Claim): void {
-  const { requestedAtMs } = claim;
-  const isRepeated =
-    entry.status === 'dispatched' && entry.processor === processor && entry.requestedAtMs === requestedAtMs;
-  if (!isRepeated) {
-    entry.attempts++;
-    entry.story = nextStory(entry.story, claim, endedAttempt(entry, claim));
-  }
-  Object.assign(entry, { status: 'dispatched', owner, processor, requestedAtMs });
-}
-
-function endedAttempt({ processor, requestedAtMs, story }: MemoryEntry, claim: Claim): Attempt | null {
-  if (processor === null) return null;
-  const outcome = endedOutcome(claim, requestedAtMs);
-  return { processorName: processor, requestedAtMs, why: story.why, outcome };
 }
