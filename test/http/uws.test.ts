@@ -293,10 +293,12 @@ test('leaves the file of a successor in place', async () => {
 test('hands connections to the applications of other threads', async () => {
   const app = createApp();
   const listener = await mustListen(app);
-  const home = new URL('../../src/http/uws.ts', import.meta.url).href;
+  const homes = ['uws.ts', 'exchange.ts'].map(
+    (name) => new URL(`../../src/http/${name}`, import.meta.url).href,
+  );
   const worker = new Worker(
     `const { parentPort } = require('node:worker_threads');
-     import(${JSON.stringify(home)}).then(({ createApp, Exchange }) => {
+     Promise.all(${JSON.stringify(homes)}.map((home) => import(home))).then(([{ createApp }, { Exchange }]) => {
        const app = createApp();
        app.get('/', (response) => new Exchange(response).end('200 OK', [], 'worker', true));
        parentPort.once('message', () => { app.close(); parentPort.close(); });
