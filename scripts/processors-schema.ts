@@ -1,5 +1,5 @@
 import { type Field, type Fields, schemaOf } from '../src/config/file-field.ts';
-import { PROCESSORS_FILE } from '../src/config/processors-file.ts';
+import { PROCESSORS_FILE } from '../src/config/processors-fields.ts';
 
 /** The JSON Schema of the processors file, with which editors complete and check it. */
 export function processorsSchema(): string {

@@ -1,13 +1,8 @@
 import { dirname, join, resolve } from 'node:path';
 import type { Report } from './file-field.ts';
 import type { ProcessorTarget } from './processor-target.ts';
-import {
-  basicAuthorization,
-  EntryReading,
-  PROCESSOR,
-  type ProcessorDefaults,
-  type Secrets,
-} from './processors-file.ts';
+import { PROCESSOR } from './processors-fields.ts';
+import { basicAuthorization, EntryReading, type ProcessorDefaults, type Secrets } from './processors-file.ts';
 import { readSecret } from './secret.ts';
 import { fileValueOf } from './yaml-file.ts';
 

@@ -2,7 +2,7 @@ import type { Fee } from '../core/fee.ts';
 import type { Totals } from '../core/payment.ts';
 import type { Limits, Terms } from '../core/terms.ts';
 import type { RoutingReason } from '../shared-memory/routing-reason.ts';
-import type { Condition } from './conditions.ts';
+import type { Condition } from './situation.ts';
 
 /**
  * What a viewer of the dashboard receives: first a `Hello`, which does not change, then a frame every second. Money is

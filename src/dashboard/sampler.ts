@@ -16,7 +16,7 @@ import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
-import { canClaim, conditions, type Situation } from './conditions.ts';
+import { canClaim, conditions } from './conditions.ts';
 import type {
   BooksFigures,
   DeploymentFigures,
@@ -26,6 +26,7 @@ import type {
   ProcessorFigures,
 } from './frame.ts';
 import { RecentTimes } from './recent-times.ts';
+import type { Situation } from './situation.ts';
 import { workersOf } from './workers.ts';
 
 export interface SamplerParts {

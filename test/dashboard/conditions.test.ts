@@ -1,6 +1,7 @@
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
-import { type Condition, canClaim, conditions, type Situation } from '../../src/dashboard/conditions.ts';
+import { canClaim, conditions } from '../../src/dashboard/conditions.ts';
+import type { Condition, Situation } from '../../src/dashboard/situation.ts';
 
 const WELL_DEFAULT = { name: 'default', openForMs: null, isUnfit: false, restMs: null, isPaused: false };
 const WELL: Situation = {

@@ -1,7 +1,7 @@
 import { byId, element, write } from './element.js';
 import { ago, count, duration, timeOfDay } from './text.js';
 
-/** @import { Condition } from '../conditions.ts' */
+/** @import { Condition } from '../situation.ts' */
 /** @import { Frame } from '../frame.ts' */
 
 const TONES = /** @type {const} */ ({ critical: 'bad', warning: 'warn' });
