@@ -37,6 +37,8 @@ export interface HealthPolicy {
 export class HealthWatch {
   readonly #parts: HealthParts;
   readonly #cancels = new Map<number, () => void>();
+  /** When the next probe begins, on the monotonic clock, by processor. */
+  readonly #dueAtMs = new Map<number, number>();
   /** The latest turn that this instance knows of, by processor. */
   readonly #lastTurns = new Map<number, number>();
   /** The `checkedAtMs` of the last report applied, by processor. */
@@ -77,15 +79,23 @@ export class HealthWatch {
       this.#parts.sharedState.raisePurgedAt(event.purgedAtMs);
       return;
     }
-    this.#apply(event.report);
-    this.#probeLater(event.report.processor, this.#parts.policy.healthIntervalMs);
+    const { processor } = event.report;
+    if (!this.#apply(event.report)) return;
+    const { clock, policy } = this.#parts;
+    // The report may be older than a turn that is known, whose call is perhaps still on its way.
+    const leftMs = (this.#dueAtMs.get(processor) ?? 0) - clock.monotonicMs();
+    this.#probeLater(processor, Math.max(policy.healthIntervalMs, leftMs));
   }
 
-  /** Applies a report once: this instance also receives its own reports from the ledger. */
-  #apply({ processor, failing, minResponseTimeMs, checkedAtMs }: HealthReport): void {
-    if (this.#checkedAtMs.get(processor) === checkedAtMs) return;
+  /**
+   * False: it has been applied. This instance also receives its own reports from the ledger, and the latest one again when
+   * it has subscribed anew.
+   */
+  #apply({ processor, failing, minResponseTimeMs, checkedAtMs }: HealthReport): boolean {
+    if (this.#checkedAtMs.get(processor) === checkedAtMs) return false;
     this.#checkedAtMs.set(processor, checkedAtMs);
     this.#parts.breakers.reported(processor, failing, minResponseTimeMs);
+    return true;
   }
 
   async #probe(processor: number): Promise<void> {
@@ -143,10 +153,12 @@ export class HealthWatch {
   #probeLater(processor: number, delayMs: number): void {
     if (this.#stopped) return;
     this.#cancels.get(processor)?.();
-    const jitterMs = Math.floor(this.#parts.random() * JITTER_MS);
+    const { clock, random } = this.#parts;
+    const waitMs = delayMs + Math.floor(random() * JITTER_MS);
+    this.#dueAtMs.set(processor, clock.monotonicMs() + waitMs);
     this.#cancels.set(
       processor,
-      this.#parts.clock.after(delayMs + jitterMs, () => void this.#probe(processor)),
+      clock.after(waitMs, () => void this.#probe(processor)),
     );
   }
 }

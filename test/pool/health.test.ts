@@ -250,6 +250,26 @@ test('without an answer nothing is applied or published, and the interval is kep
   }
 });
 
+test('a report that comes again, or is older than a turn that is known, makes no call come sooner', async () => {
+  const clock = new ManualClock();
+  const store = new MemoryStore();
+  const other = setUp({ clock, store });
+  clock.pass(5000);
+  const report = { processor: 0, failing: false, minResponseTimeMs: 1, checkedAtMs: 1 };
+  await other.books.publishHealth(report);
+  await other.books.takeHealthTurn(0, 0);
+  // The call of that turn is still on its way. This instance hears of the turn, and of the report before it.
+  const { watch, calls } = setUp({ clock, store });
+  watch.start();
+  await clock.passSlowly(100);
+  await other.books.publishHealth(report);
+  await clock.passSlowly(TURN_MS - 101);
+  assert.is(calls()[0], 0);
+  await clock.passSlowly(1);
+  assert.is(calls()[0], 1);
+  watch.stop();
+});
+
 test('a turn whose reply was late is not used: it may be over', async () => {
   const { clock, mood, watch, calls } = setUp();
   const answer = mood.slow('takeHealthTurn');
