@@ -76,6 +76,8 @@ export class Audit {
   readonly #processors: SimulatedProcessor[] = [];
   readonly #rowsSeen: number[] = [];
   readonly #reopenedIds = new Set<string>();
+  /** Those that have not been claimed again. */
+  readonly #reopenedNow = new Set<string>();
   readonly #cancelledIds = new Set<string>();
   readonly #heldIds = new Set<string>();
   /** Every call that was made, by `callOf`. */
@@ -236,6 +238,7 @@ export class Audit {
       if (replies[index] !== 'reopened') continue;
       this.tell('operator', `sends ${correlationId} again`);
       this.#reopenedIds.add(correlationId);
+      this.#reopenedNow.add(correlationId);
       this.#finished.delete(correlationId);
       this.#events.opened(correlationId);
     }
@@ -264,8 +267,10 @@ export class Audit {
     const dispatches = this.#dispatches.get(correlationId) ?? [];
     this.#dispatches.set(correlationId, dispatches);
     const last = dispatches.at(-1);
-    const isRepeated = last?.processorName === processorName && last.requestedAtMs === requestedAtMs;
-    if (!isRepeated) dispatches.push({ processorName, requestedAtMs });
+    const isLikeLast = last?.processorName === processorName && last.requestedAtMs === requestedAtMs;
+    // Clocks differ, so a payment that is sent again may get the stamp that it had.
+    const isNew = this.#reopenedNow.delete(correlationId);
+    if (isNew || !isLikeLast) dispatches.push({ processorName, requestedAtMs });
   }
 
   #recorded({ correlationId, processor, amountCents, requestedAtMs }: Settlement): void {
