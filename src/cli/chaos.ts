@@ -14,6 +14,10 @@ function addSetting(text: string, before: readonly Setting[] = []): readonly Set
   return [...before, [name, value.join('=')]];
 }
 
+function addText(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text];
+}
+
 /** A day. For a longer run, start again with another seed. */
 const MINUTES_MAX = 1440;
 const INSTANCES_MAX = 8;
@@ -41,7 +45,7 @@ export const chaos = command('chaos')
     '--contracts',
     'three processors of three contracts, configured by a file, instead of the two of the contest',
   )
-  .option('--only <text>', 'inject only faults whose names contain this text')
+  .option('--only <text>', 'inject only faults whose names contain this text; may be repeated', addText)
   .option('--set <NAME=VALUE>', 'set a setting of the gateways; may be repeated', addSetting)
   .addOption(
     option('--measure <what>', 'measure how long a takeover from a dead instance takes').choices([
@@ -55,6 +59,7 @@ export const chaos = command('chaos')
       ['chaos --ledger cluster --seed 7', 'with a Redis Cluster of three masters and three replicas'],
       ['chaos --ledger cluster --instances 4 --rate 1000', 'the same with four gateways and more load'],
       ['chaos --only kill --set POOL_THREADS=4', 'only kills, with four pool threads'],
+      ['chaos --only "move slot" --only "kill master" --ledger cluster', 'two kinds of fault'],
       ['chaos --contracts --ledger lmdb', 'with the contracts rinha, rest and rest-async'],
       ['chaos --measure takeover', 'how long a takeover takes'],
     ]),

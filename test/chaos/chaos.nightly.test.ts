@@ -36,7 +36,7 @@ for (const { name, ledger, seed, fork, roundMs, processors } of ROUNDS) {
       processors,
       instanceCount: 2,
       ratePerS: null,
-      only: '',
+      only: [],
       say: (line) => void said.push(line),
     });
     assert.equal(tally.breaches, [], said.join('\n'));

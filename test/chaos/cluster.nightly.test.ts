@@ -16,7 +16,7 @@ test('four gateways on a cluster keep the promises about payments while masters 
     processors: CONTEST,
     instanceCount: 4,
     ratePerS: 200,
-    only: 'kill master',
+    only: ['kill master'],
     say: (line) => void said.push(line),
   });
   // Other tests run beside this one, and a health call may come seconds late to a processor that gets no CPU.

@@ -59,11 +59,11 @@ export class Deck {
   readonly #instanceCount: number;
   #left: Kind[] = [];
 
-  /** Draws only kinds whose names contain `only`; empty: all. */
+  /** Draws only kinds whose names contain one of `only`; empty: all. */
   constructor(
     ledger: LedgerKind,
     hasDisks: boolean,
-    only: string,
+    only: readonly string[],
     random: Random,
     processors: readonly LabProcessor[],
     instanceCount: number,
@@ -77,9 +77,9 @@ export class Deck {
       (kind) =>
         (kind.ledger ?? ledger) === ledger &&
         (hasDisks || kind.needsDisk !== true) &&
-        kind.name.includes(only),
+        (only.length === 0 || only.some((text) => kind.name.includes(text))),
     );
-    if (this.#kinds.length === 0) throw new Error(`no fault name contains '${only}'`);
+    if (this.#kinds.length === 0) throw new Error(`no fault name contains '${only.join("' or '")}'`);
   }
 
   draw(): Fault {

@@ -31,7 +31,7 @@ async function runAll(ledgers: readonly LedgerKind[], values: ChaosValues): Prom
       instanceCount: values.instances,
       ratePerS: values.rate ?? null,
       settings: Object.fromEntries(values.set ?? []),
-      only: values.only ?? '',
+      only: values.only ?? [],
       say: console.log,
     });
     tallies.set(ledger, tally);

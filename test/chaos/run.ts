@@ -22,8 +22,8 @@ export interface RunPlan {
   readonly instanceCount: number;
   /** New payments a second; null: each round draws its rate. */
   readonly ratePerS: number | null;
-  /** Only faults whose names contain this; empty: all. */
-  readonly only: string;
+  /** Only faults whose names contain one of these; empty: all. */
+  readonly only: readonly string[];
   readonly say: (line: string) => void;
 }
 
