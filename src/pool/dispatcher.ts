@@ -1,25 +1,22 @@
 import assert from 'node:assert';
-import type { ProcessorTarget } from '../config/processor-target.ts';
 import { type Backoff, fullJitterMs } from '../core/backoff.ts';
 import { type Clock, sleep } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Payment } from '../core/payment.ts';
-import type { Terms } from '../core/terms.ts';
 import { isPurged } from '../ledger/commit.ts';
 import type { ClaimReply, Ledger, LedgerEntry, Settlement, WorkerId } from '../ledger/ledger.ts';
 import { shardsOf } from '../ledger/shard-parts.ts';
-import type { PayOutcome, Processor } from '../processor/processor.ts';
+import type { Processor } from '../processor/processor.ts';
 import type { ThreadMetrics } from '../shared-memory/metrics-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
 import type { Tracer } from '../tracing/tracer.ts';
-import type { AmountClasses, Order } from './amount-classes.ts';
+import type { AmountClasses } from './amount-classes.ts';
 import { BatchWindow } from './batch-window.ts';
 import { Calls } from './calls.ts';
 import type { CircuitBreakers } from './circuit-breakers.ts';
-import { type ClassQueue, ClassQueues } from './class-queues.ts';
+import { ClassQueues } from './class-queues.ts';
 import {
   beginsRequest,
-  type CallTimes,
   Delivery,
   type DeliveryEvent,
   type Effect,
@@ -30,33 +27,12 @@ import {
   type Transition,
   takenOver,
 } from './delivery.ts';
-import {
-  attemptReason,
-  choose,
-  type Decision,
-  type ProcessorView,
-  type Route,
-  routingReasons,
-} from './routing.ts';
+import { Requests, type RequestsOwner } from './requests.ts';
 import { type Settling, ShardWriter, type WriterOwner } from './shard-writer.ts';
 import { Shortage } from './shortage.ts';
-
-/** Where a pool thread takes accepted payments from. */
-export interface Source {
-  take(limit: number): QueuedPayment[];
-  /** Resolves when there may be something to take. */
-  wait(): Promise<void>;
-  /** The journal may forget it: the ledger answers for it now, or it is never to be sent. */
-  release(journalRef: number): void;
-  /** From now on the ledger decides how a repeated post of this payment is answered. */
-  leaveToLedger(correlationId: string): void;
-}
-
-export interface QueuedPayment extends Payment {
-  readonly journalRef: number;
-  /** Its trace context (`src/core/trace-context.ts`); null: none. */
-  readonly trace: Buffer | null;
-}
+import type { QueuedPayment, Source } from './source.ts';
+import { type DispatchTarget, TermsInForce } from './terms-in-force.ts';
+import { TurnRouting } from './turn-routing.ts';
 
 export interface DispatcherPolicy {
   readonly failoverDelayMs: number;
@@ -70,9 +46,6 @@ export interface DispatcherPolicy {
   /** Payments a second that this thread aims at while a backlog drains. */
   readonly drainRate: number;
 }
-
-/** What the configuration says about a processor. */
-export type DispatchTarget = Pick<ProcessorTarget, 'timeoutMs' | 'inDoubtHoldMs'> & Terms;
 
 export interface DispatcherParts {
   readonly worker: WorkerId;
@@ -96,26 +69,8 @@ export interface DispatcherParts {
   readonly tracer: Tracer;
 }
 
-/** What one turn has routed so far. */
-interface Turn {
-  /** By shard. */
-  readonly claims: readonly Delivery[][];
-  /** One for each amount class. */
-  readonly decisions: Decision[];
-  /** What routing knows, without the probes that were taken. */
-  views: readonly ProcessorView[];
-}
-
 const NOT_TAKEN =
   'payments are waiting whose amounts no processor takes: configure a processor that takes them to settle them';
-/** How look-ups are counted. */
-const FOUND_COUNTERS = {
-  held: 'foundHeld',
-  absent: 'foundAbsent',
-  pending: 'foundPending',
-  rejected: 'foundRejected',
-  unknown: 'foundUnknown',
-} as const;
 const MILLION = 1_000_000;
 /** While the ledger does not answer, how often a thread that starts looks whether it is to stop. */
 const LOOK_FOR_STOP_MS = 25;
@@ -133,7 +88,7 @@ const HASTENED_MAX = 4;
  * A turn begins once some shard is free. The payments of a shard whose commit is still under way, or is to be repeated
  * later, keep their places in the queue and are passed over until it is free again.
  */
-export class Dispatcher implements WriterOwner {
+export class Dispatcher implements WriterOwner, RequestsOwner {
   readonly #parts: DispatcherParts;
   readonly #calls: Calls;
   /** One for each shard. */
@@ -143,7 +98,9 @@ export class Dispatcher implements WriterOwner {
   readonly #deliveries = new Map<string, Delivery>();
   /** Those in phase `queued`, and dropped ones that have not been skipped yet. */
   readonly #queue: ClassQueues;
-  readonly #shortage: Shortage;
+  readonly #terms: TermsInForce;
+  readonly #routing: TurnRouting;
+  readonly #requests: Requests;
   /** Payments held of each shard. */
   readonly #heldCounts: number[];
   readonly #broken = Promise.withResolvers<never>();
@@ -151,21 +108,28 @@ export class Dispatcher implements WriterOwner {
   #onFree: (() => void) | null = null;
   /** The thread sleeps and had no room for more: a commit may make some. */
   #isFull = false;
-  /** The processors with the terms that are in force. */
-  #targets: readonly DispatchTarget[];
-  #controlsRevision = 0;
   #purgedAtMs = 0;
   #notTakenShown = 0;
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts;
     this.#purgedAtMs = parts.sharedState.purgedAtMs;
-    this.#targets = [...parts.targets];
     this.#calls = new Calls(parts);
     const { shards } = parts.ledger;
     this.#queue = new ClassQueues(parts.classes, shards.length);
     this.#heldCounts = shards.map(() => 0);
-    this.#shortage = new Shortage({ ...parts, backoff: parts.policy.backoff });
+    const shared = {
+      ...parts,
+      calls: this.#calls,
+      queue: this.#queue,
+      shortage: new Shortage({ ...parts, backoff: parts.policy.backoff }),
+    };
+    this.#terms = new TermsInForce(shared);
+    this.#routing = new TurnRouting({
+      ...shared,
+      apply: (delivery, event) => this.apply(delivery, event),
+    });
+    this.#requests = new Requests({ ...shared, terms: this.#terms, owner: this });
     this.#window = new BatchWindow({
       clock: parts.clock,
       windowMs: parts.policy.batchWindowMs,
@@ -336,7 +300,7 @@ export class Dispatcher implements WriterOwner {
       if (known !== undefined) {
         // A repeated post, not claimed yet. Claimed by the owner of the entry, it would be sent as if it were new.
         this.#release(known);
-        this.#apply(known, { kind: 'dropped' });
+        this.apply(known, { kind: 'dropped' });
       }
       const delivery = this.#deliveryOf(entry, NOT_JOURNALED, known?.trace ?? null);
       this.#hold(delivery);
@@ -373,7 +337,7 @@ export class Dispatcher implements WriterOwner {
 
   #resume(delivery: Delivery, { processor, requestedAtMs }: LedgerEntry): void {
     assert.ok(processor !== null, 'the ledger hands over nothing of a processor that is not configured');
-    const { callMayRunUntilMs } = this.#callTimes(processor);
+    const { callMayRunUntilMs } = this.#requests.callTimes(processor);
     this.#move(delivery, takenOver(processor, requestedAtMs, callMayRunUntilMs));
   }
 
@@ -383,7 +347,7 @@ export class Dispatcher implements WriterOwner {
       // Claims that are being repeated go, too: taken over, they would look like claims of the new owner.
       if (delivery.shard !== shard || !delivery.state.isClaimed) continue;
       this.#leaveToLedger(delivery);
-      this.#apply(delivery, { kind: 'dropped' });
+      this.apply(delivery, { kind: 'dropped' });
     }
     // The thread may be waiting for room, and not for its source.
     if (this.#deliveries.size < countBefore) this.wake();
@@ -400,7 +364,7 @@ export class Dispatcher implements WriterOwner {
     for (const delivery of this.#deliveries.values()) {
       if (!this.#isPurged(delivery.payment) || delivery.state.phase === 'settling') continue;
       this.#release(delivery);
-      this.#apply(delivery, { kind: 'dropped' });
+      this.apply(delivery, { kind: 'dropped' });
     }
   }
 
@@ -408,110 +372,29 @@ export class Dispatcher implements WriterOwner {
 
   /** A processor was added to the lists that this was made with: what waits may be routed there. */
   processorAdded(): void {
-    this.#followControls();
+    this.#terms.follow();
     this.wake();
-  }
-
-  /** What waits is routed by the terms in force. */
-  #followControls(): void {
-    const { sharedState, targets, classes } = this.#parts;
-    const revision = sharedState.controlsRevision;
-    if (revision === this.#controlsRevision && targets.length === this.#targets.length) return;
-    this.#controlsRevision = revision;
-    this.#targets = targets.map((target, processor) => ({ ...target, ...sharedState.terms(processor) }));
-    this.#calls.follow(this.#targets);
-    if (classes.update(this.#targets)) this.#queue.reclassify();
-  }
-
-  /** The claims of this turn, by shard. */
-  #route(): readonly Delivery[][] {
-    this.#followControls();
-    const { breakers } = this.#parts;
-    const views = this.#queue.length > 0 ? breakers.views() : [];
-    const turn: Turn = { claims: this.#writers.map(() => []), decisions: [], views };
-    // A take-over that is under way may yet drop what is queued here.
-    for (const { position, canClaim } of this.#writers) this.#queue.setOpen(position, canClaim);
-    for (const queued of this.#queue.byAge()) this.#routeClass(queued, turn);
-    if (turn.decisions.length > 0) this.#explain(turn);
-    return turn.claims;
-  }
-
-  /** Adds the claims of one amount class: oldest first, until one must wait or a processor has no room for its call. */
-  #routeClass(queue: ClassQueue, turn: Turn): void {
-    const { breakers, clock, policy } = this.#parts;
-    const { order } = queue;
-    let last: Route | null = null;
-    while (!this.#shortage.isPausing) {
-      const delivery = queue.peek();
-      if (delivery === undefined) break;
-      const { shard } = delivery;
-      if (delivery.isDone) {
-        queue.of(shard).shift();
-        continue;
-      }
-      const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;
-      const route = this.#routeOf(delivery, turn.views, order, ageMs);
-      last = route;
-      if (route.kind === 'wait') break;
-      const { processor, isProbe } = route;
-      if (isProbe && (this.#calls.isFull(processor) || !breakers.takeProbe(processor))) {
-        turn.views = changedView(turn.views, processor, { isProbeDue: false });
-        continue;
-      }
-      if (!isProbe && !this.#calls.hasRoom(processor)) {
-        if (!this.#calls.isPaced(processor)) break;
-        turn.views = changedView(turn.views, processor, { isPaced: true });
-        continue;
-      }
-      if (isProbe) turn.views = changedView(turn.views, processor, { isProbeDue: false });
-      queue.of(shard).shift();
-      const why = attemptReason(route, turn.views, order, policy);
-      this.#apply(delivery, { kind: 'routed', processor, why, requestedAtMs: clock.nowMs() });
-      const claims = at(turn.claims, shard);
-      if (claims.push(delivery) === policy.batchLimit) this.#queue.setOpen(shard, false);
-    }
-    if (last === null) return;
-    const isFull = last.kind === 'send' && queue.length > 0 && !this.#calls.hasRoom(last.processor);
-    turn.decisions.push({ order, route: last, isFull });
-  }
-
-  /** A payment that a processor has set back is not its probe again while another processor can take the payment. */
-  #routeOf({ state }: Delivery, views: readonly ProcessorView[], order: Order, ageMs: number): Route {
-    const { policy } = this.#parts;
-    if (state.setbacks === 0) return choose(views, order, ageMs, policy);
-    const elsewhere = choose(
-      changedView(views, state.processor, { isProbeDue: false }),
-      order,
-      ageMs,
-      policy,
-    );
-    return elsewhere.kind === 'send' ? elsewhere : choose(views, order, ageMs, policy);
-  }
-
-  /** Shows why each processor got what it got: once a turn is often enough for people. */
-  #explain({ views, decisions }: Turn): void {
-    const { sharedState, clock, policy } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    for (const [processor, reason] of routingReasons(views, decisions, policy).entries())
-      sharedState.setReason(processor, reason, nowMs);
   }
 
   // The ledger.
 
   /** Begins a commit at each shard that is free and has something to write. */
   #commit(): void {
-    const claims = this.#route();
+    this.#terms.follow();
+    // A take-over that is under way may yet drop what is queued here.
+    for (const { position, canClaim } of this.#writers) this.#queue.setOpen(position, canClaim);
+    const claims = this.#routing.route(this.#writers.length);
     for (const writer of this.#writers) if (writer.isFree) writer.begin(at(claims, writer.position));
   }
 
   claimReplied(delivery: Delivery, reply: ClaimReply): void {
     if (reply === 'known' || reply === 'conflict') this.#leaveToLedger(delivery);
-    const call = this.#writerOf(delivery).lease.valid ? this.#callTimes(delivery.state.processor) : null;
-    this.#apply(delivery, { kind: 'claim-replied', reply, call });
+    const call = this.isOwned(delivery) ? this.#requests.callTimes(delivery.state.processor) : null;
+    this.apply(delivery, { kind: 'claim-replied', reply, call });
   }
 
   claimLost(delivery: Delivery): void {
-    this.#apply(delivery, { kind: 'claim-lost' });
+    this.apply(delivery, { kind: 'claim-lost' });
   }
 
   #settle(delivery: Delivery, outcome: SettlementOutcome): void {
@@ -524,8 +407,8 @@ export class Dispatcher implements WriterOwner {
       // Before the books say so: a client that reads it there and posts it again at once must hear that.
       this.#leaveToLedger(delivery);
     }
-    this.#followControls();
-    const { feePpm, feeFixedCents } = this.#targetOf(processor);
+    this.#terms.follow();
+    const { feePpm, feeFixedCents } = this.#terms.of(processor);
     const fee = status === 'settled' ? { fee: { feePpm, feeFixedCents } } : {};
     this.#writerOf(delivery).settle({
       delivery,
@@ -546,7 +429,7 @@ export class Dispatcher implements WriterOwner {
       this.#leaveToLedger(delivery);
       this.#parts.log.debug({ correlationId }, 'settlement fenced');
     }
-    this.#apply(delivery, { kind: 'settled' });
+    this.apply(delivery, { kind: 'settled' });
   }
 
   /** The payment was rejected, or is another owner's, which may reject it: a client that posts it again must hear that. */
@@ -567,131 +450,12 @@ export class Dispatcher implements WriterOwner {
     metrics.observe('settle', clock.monotonicMs() - delivery.acceptedAtMonotonicMs);
   }
 
-  // The processor.
+  isOwned(delivery: Delivery): boolean {
+    return this.#writerOf(delivery).lease.valid;
+  }
 
-  async #call(delivery: Delivery): Promise<void> {
-    const { clock, metrics, breakers } = this.#parts;
-    const { processor, requestedAtMs } = delivery.state;
-    const { correlationId, amountCents, acceptedAtMs } = delivery.payment;
-    const dispatch = { correlationId, amountCents, acceptedAtMs, requestedAtMs, trace: delivery.trace };
-    this.#calls.began(delivery);
-    const beganAtMs = clock.stopwatchMs();
-    const { timeoutMs } = this.#targetOf(processor);
-    const answer = await this.#processorOf(delivery).pay(dispatch, timeoutMs);
-    this.#calls.ended(delivery);
-    const tookMs = clock.stopwatchMs() - beganAtMs;
-    metrics.observeCall(processor, tookMs);
-    metrics.countAt(processor, answer.kind);
+  callEnded(tookMs: number): void {
     this.#window.callEnded(tookMs);
-    this.#learn(delivery, answer);
-    const mayAsk = breakers.wantsLookUps(processor) && !this.#calls.isPaced(processor);
-    this.#apply(delivery, { kind: 'answered', answer, mayAsk });
-    this.wake();
-  }
-
-  #learn({ state }: Delivery, answer: PayOutcome): void {
-    const { breakers, clock } = this.#parts;
-    switch (answer.kind) {
-      case 'committed':
-      case 'pending':
-      case 'duplicate':
-      case 'rejected':
-        breakers.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);
-        break;
-      case 'failed':
-        breakers.carriedOut(state.processor);
-        breakers.failed(state.processor, answer.reason);
-        break;
-      case 'refused':
-      case 'unknown':
-        breakers.failed(state.processor, answer.reason);
-        break;
-      case 'unfit':
-        breakers.unfit(state.processor, answer.reason);
-        break;
-      case 'exhausted':
-        this.#shortage.happened(answer.reason);
-        return;
-    }
-    if (answer.retryAfterMs !== undefined) breakers.rest(state.processor, answer.retryAfterMs);
-    this.#shortage.callMade();
-  }
-
-  async #lookUp(delivery: Delivery): Promise<void> {
-    const { clock, metrics, breakers } = this.#parts;
-    const { correlationId } = delivery.payment;
-    const { processor } = delivery.state;
-    const askedAtMs = clock.monotonicMs();
-    const { timeoutMs } = this.#targetOf(processor);
-    const answer = await this.#processorOf(delivery).find(correlationId, timeoutMs, delivery.trace);
-    metrics.countAt(processor, FOUND_COUNTERS[answer.kind]);
-    if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);
-    const isBelieved = answer.kind !== 'absent' || breakers.believesAbsence(processor);
-    const call = this.#callTimes(processor);
-    this.#apply(delivery, {
-      kind: 'looked-up',
-      found: answer,
-      isBelieved,
-      askedAtMs,
-      pendingUntilMs: call.callMayRunUntilMs,
-      // The look-up's own slot is free when it has ended.
-      repeat: this.#mayRepeat(delivery, isBelieved, 1) ? call : null,
-    });
-    this.wake();
-  }
-
-  /** Whether a payment that is in doubt there may be looked up. In an outage, look-ups have a budget of their own. */
-  #mayAsk(processor: number): boolean {
-    this.#followControls();
-    const { sharedState, breakers } = this.#parts;
-    // A stop waits for calls in flight, so no new ones begin: the payment's next owner asks.
-    return !sharedState.stopping && this.#calls.hasRoom(processor) && breakers.takeLookUp(processor);
-  }
-
-  /**
-   * Whether a payment that is in doubt there, and was not found, may be sent to this processor again once `freed` of its
-   * slots have been released.
-   */
-  #mayRepeat(delivery: Delivery, isBelieved: boolean, freed: number): boolean {
-    this.#followControls();
-    const { policy, breakers } = this.#parts;
-    const { processor } = delivery.state;
-    const view = breakers.views()[processor];
-    const { lease } = this.#writerOf(delivery);
-    if (view === undefined || view.isPaused === true) return false;
-    if (!this.#takes(processor, delivery)) return false;
-    if (!lease.valid || !this.#calls.hasRoom(processor, freed)) return false;
-    if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
-    // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
-    return !isBelieved && view.isProbeDue && breakers.takeProbe(processor);
-  }
-
-  /**
-   * The call that follows a look-up whose answer was not believed, where none could follow at once: with a limit of few
-   * requests a second, each look-up takes the room that the call would need.
-   */
-  #dueRepeat(delivery: Delivery): CallTimes | null {
-    const { phase, isRepeatDue, processor } = delivery.state;
-    if (phase !== 'in-doubt' || !isRepeatDue || this.#parts.sharedState.stopping) return null;
-    return this.#mayRepeat(delivery, false, 0) ? this.#callTimes(processor) : null;
-  }
-
-  #callTimes(processor: number): CallTimes {
-    const calledAtMs = this.#parts.clock.monotonicMs();
-    return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#targetOf(processor).inDoubtHoldMs };
-  }
-
-  #targetOf(processor: number): DispatchTarget {
-    return at(this.#targets, processor);
-  }
-
-  #takes(processor: number, { payment }: Delivery): boolean {
-    const { minAmountCents, maxAmountCents } = this.#targetOf(processor);
-    return payment.amountCents >= minAmountCents && payment.amountCents <= maxAmountCents;
-  }
-
-  #processorOf({ state }: Delivery): Processor {
-    return at(this.#parts.processors, state.processor);
   }
 
   #writerOf({ shard }: Delivery): ShardWriter {
@@ -700,7 +464,7 @@ export class Dispatcher implements WriterOwner {
 
   // Events and effects.
 
-  #apply(delivery: Delivery, event: DeliveryEvent): void {
+  apply(delivery: Delivery, event: DeliveryEvent): void {
     this.#move(delivery, delivery.next(event));
   }
 
@@ -723,10 +487,10 @@ export class Dispatcher implements WriterOwner {
         this.#calls.release(delivery.state.processor);
         break;
       case 'call':
-        void this.#call(delivery);
+        void this.#requests.call(delivery);
         break;
       case 'look-up':
-        void this.#lookUp(delivery);
+        void this.#requests.lookUp(delivery);
         break;
       case 'requeue':
         this.#queue.pushFront(delivery);
@@ -752,9 +516,10 @@ export class Dispatcher implements WriterOwner {
     const { policy, random, clock } = this.#parts;
     const { setbacks, processor } = delivery.state;
     delivery.cancelTimer = clock.after(fullJitterMs(policy.backoff, setbacks, random), () => {
-      const repeat = this.#dueRepeat(delivery);
-      const mayAsk = repeat === null && delivery.state.phase === 'in-doubt' && this.#mayAsk(processor);
-      this.#apply(delivery, { kind: 'timer', mayAsk, repeat });
+      const repeat = this.#requests.dueRepeat(delivery);
+      const mayAsk =
+        repeat === null && delivery.state.phase === 'in-doubt' && this.#requests.mayAsk(processor);
+      this.apply(delivery, { kind: 'timer', mayAsk, repeat });
       if (delivery.state.phase === 'queued') this.wake();
     });
   }
@@ -767,10 +532,10 @@ export class Dispatcher implements WriterOwner {
     for (const delivery of this.#deliveries.values()) {
       const { phase, processor } = delivery.state;
       if (phase !== 'in-doubt' || ids[processor]?.has(delivery.payment.correlationId) !== true) continue;
-      if (delivery.hastenedCount >= HASTENED_MAX || !this.#mayAsk(processor)) continue;
+      if (delivery.hastenedCount >= HASTENED_MAX || !this.#requests.mayAsk(processor)) continue;
       delivery.hastenedCount++;
       delivery.cancelTimer();
-      this.#apply(delivery, { kind: 'timer', mayAsk: true, repeat: null });
+      this.apply(delivery, { kind: 'timer', mayAsk: true, repeat: null });
     }
   }
 }
@@ -780,12 +545,4 @@ function at<T>(list: readonly T[], position: number): T {
   const item = list[position];
   assert.ok(item !== undefined);
   return item;
-}
-
-function changedView(
-  views: readonly ProcessorView[],
-  processor: number,
-  change: Partial<ProcessorView>,
-): readonly ProcessorView[] {
-  return views.map((view, index) => (index === processor ? { ...view, ...change } : view));
 }

@@ -3,7 +3,7 @@ import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { type Ring, RingSlot } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
 import type { SharedState } from '../shared-memory/state.ts';
-import type { QueuedPayment, Source } from './dispatcher.ts';
+import type { QueuedPayment, Source } from './source.ts';
 
 /** The ring as the dispatcher's source of payments. */
 export class RingSource implements Source {

@@ -9,7 +9,7 @@ import { asTemporaryOwner } from '../ledger/temporary-owner.ts';
 import { type KnownThere, knownPayment } from '../processor/known-payment.ts';
 import type { Processor } from '../processor/processor.ts';
 import type { BooksStatusWatch } from './books-status-watch.ts';
-import type { QueuedPayment, Source } from './dispatcher.ts';
+import type { QueuedPayment, Source } from './source.ts';
 
 export interface UnprovenSourceParts {
   readonly source: Source;

@@ -17,8 +17,9 @@ import { propagationOnlyTracer } from '../tracing/open.ts';
 import { AmountClasses } from './amount-classes.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
 import { QUEUED } from './delivery.ts';
-import { Dispatcher, type DispatcherPolicy, type DispatchTarget } from './dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy } from './dispatcher.ts';
 import { RingSource } from './ring-source.ts';
+import type { DispatchTarget } from './terms-in-force.ts';
 
 /** Two, as most deployments have: code that has seen lists of one is compiled again when it meets longer ones. */
 const NAMES = ['warm-up-1', 'warm-up-2'];

@@ -4,12 +4,8 @@ import { type Terms, termsInForce } from '../../src/core/terms.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
 import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
-import {
-  Dispatcher,
-  type DispatcherPolicy,
-  type QueuedPayment,
-  type Source,
-} from '../../src/pool/dispatcher.ts';
+import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
+import type { QueuedPayment, Source } from '../../src/pool/source.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
 import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';

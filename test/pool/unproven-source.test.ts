@@ -2,7 +2,7 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/core/clock.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
-import type { QueuedPayment } from '../../src/pool/dispatcher.ts';
+import type { QueuedPayment } from '../../src/pool/source.ts';
 import { UnprovenSource } from '../../src/pool/unproven-source.ts';
 import type { LookUpOutcome } from '../../src/processor/processor.ts';
 import { KeptLog } from '../kept-log.ts';

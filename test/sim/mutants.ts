@@ -50,7 +50,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'believe a 404 from before the hold time',
-    file: 'pool/dispatcher.ts',
+    file: 'pool/requests.ts',
     from: '      isBelieved,\n      askedAtMs,\n',
     to: '      isBelieved,\n      askedAtMs: clock.monotonicMs(),\n',
   },
@@ -81,8 +81,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'end the doubt before the hold time',
-    file: 'pool/dispatcher.ts',
-    from: 'calledAtMs + this.#targetOf(processor).inDoubtHoldMs',
+    file: 'pool/requests.ts',
+    from: 'calledAtMs + this.#parts.terms.of(processor).inDoubtHoldMs',
     to: 'calledAtMs + 100',
   },
   {
@@ -135,8 +135,8 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'send probes beyond the call limit',
-    file: 'pool/dispatcher.ts',
-    from: 'this.#calls.isFull(processor) ||',
+    file: 'pool/turn-routing.ts',
+    from: 'calls.isFull(processor) ||',
     to: '',
   },
   {
@@ -332,7 +332,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'measure the age of a payment by the wall clock',
-    file: 'pool/dispatcher.ts',
+    file: 'pool/turn-routing.ts',
     from: 'const ageMs = clock.monotonicMs() - delivery.acceptedAtMonotonicMs;',
     to: 'const ageMs = Math.max(0, clock.nowMs() - delivery.payment.acceptedAtMs);',
   },
@@ -412,7 +412,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'contract: count an unfit processor as well',
     isSeldomFound: true,
-    file: 'pool/dispatcher.ts',
+    file: 'pool/requests.ts',
     from: 'breakers.unfit(state.processor, answer.reason);',
     to: 'breakers.succeeded(state.processor, clock.monotonicMs() - state.calledAtMs);',
   },
@@ -424,13 +424,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'contract: ignore Retry-After of payments',
-    file: 'pool/dispatcher.ts',
+    file: 'pool/requests.ts',
     from: 'if (answer.retryAfterMs !== undefined) breakers.rest(state.processor, answer.retryAfterMs);',
     to: '',
   },
   {
     name: 'contract: ignore Retry-After of look-ups',
-    file: 'pool/dispatcher.ts',
+    file: 'pool/requests.ts',
     from: 'if (answer.retryAfterMs !== undefined) breakers.restLookUps(processor, answer.retryAfterMs);',
     to: '',
   },
@@ -460,7 +460,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'contract: probe with the same payment again and again',
-    file: 'pool/dispatcher.ts',
+    file: 'pool/turn-routing.ts',
     from: 'if (state.setbacks === 0) return choose',
     to: 'if (state.setbacks >= 0) return choose',
   },
@@ -478,13 +478,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'pause: do not ask for what is in doubt at a paused processor',
-    file: 'pool/dispatcher.ts',
-    from: 'return !sharedState.stopping && this.#calls',
-    to: "return sharedState.use(processor) === 'in-use' && !sharedState.stopping && this.#calls",
+    file: 'pool/requests.ts',
+    from: 'return !sharedState.stopping && calls',
+    to: "return sharedState.use(processor) === 'in-use' && !sharedState.stopping && calls",
   },
   {
     name: 'pause: send what is in doubt at a paused processor there again',
-    file: 'pool/dispatcher.ts',
+    file: 'pool/requests.ts',
     from: 'if (view === undefined || view.isPaused === true) return false;',
     to: 'if (view === undefined) return false;',
   },
@@ -502,7 +502,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'add: classify what waits before the thread knows the processor',
-    file: 'pool/dispatcher.ts',
+    file: 'pool/terms-in-force.ts',
     from: 'if (revision === this.#controlsRevision && targets.length === this.#targets.length) return;',
     to: 'if (revision === this.#controlsRevision) return;',
   },
@@ -532,21 +532,21 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'limits: send what is in doubt to a processor that does not take its amount any more',
-    file: 'pool/dispatcher.ts',
-    from: 'if (!this.#takes(processor, delivery)) return false;',
+    file: 'pool/requests.ts',
+    from: 'if (!terms.takes(processor, delivery.payment.amountCents)) return false;',
     to: '',
     isSeldomFound: true,
   },
   {
     name: 'limits: keep the former limits of calls',
-    file: 'pool/dispatcher.ts',
-    from: 'this.#calls.follow(this.#targets);',
+    file: 'pool/terms-in-force.ts',
+    from: 'calls.follow(this.#targets);',
     to: '',
   },
   {
     name: 'limits: keep the former amounts',
-    file: 'pool/dispatcher.ts',
-    from: 'if (classes.update(this.#targets)) this.#queue.reclassify();',
+    file: 'pool/terms-in-force.ts',
+    from: 'if (classes.update(this.#targets)) queue.reclassify();',
     to: '',
   },
   {
