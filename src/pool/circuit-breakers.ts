@@ -17,7 +17,7 @@ export interface CircuitBreakerPolicy extends RoutingPolicy {
 export interface CircuitBreakersParts {
   readonly sharedState: SharedState;
   readonly metrics: ThreadMetrics;
-  readonly targets: readonly Pick<ProcessorTarget, 'name' | 'breaker'>[];
+  readonly targets: readonly Pick<ProcessorTarget, 'name' | 'breaker' | 'inDoubtHoldMs'>[];
   readonly classes: AmountClasses;
   readonly policy: CircuitBreakerPolicy;
   readonly clock: Clock;
@@ -93,7 +93,7 @@ export class CircuitBreakers {
     const { sharedState, clock, policy } = this.#parts;
     const nowMs = clock.monotonicMs();
     sharedState.resetFailures(processor);
-    sharedState.setUnfit(processor, false);
+    sharedState.setFit(processor);
     sharedState.setSucceededAt(processor, nowMs);
     this.#observe(processor, latencyMs);
     if (sharedState.latencyMs(processor) <= policy.latencyBudgetMs) {
@@ -112,7 +112,8 @@ export class CircuitBreakers {
 
   /** The processor would refuse any payment: its address, credentials or version are wrong. */
   unfit(processor: number, reason: string): void {
-    this.#parts.sharedState.setUnfit(processor, true);
+    const { sharedState, clock } = this.#parts;
+    sharedState.setUnfit(processor, clock.monotonicMs());
     this.failed(processor, reason);
   }
 
@@ -126,7 +127,7 @@ export class CircuitBreakers {
 
   /** It has carried out a request, even if it failed: it does not refuse everything. */
   carriedOut(processor: number): void {
-    this.#parts.sharedState.setUnfit(processor, false);
+    this.#parts.sharedState.setFit(processor);
   }
 
   /** Nothing is sent to the processor for as long as it asked, up to the limit. */
@@ -171,10 +172,15 @@ export class CircuitBreakers {
 
   /**
    * A processor that refuses every request may answer 404 to a look-up as well, whatever it holds. Health does not change
-   * that: its route may be the only one that works.
+   * that: its route may be the only one that works. Nor does a request that it carries out, for a while: where only one of
+   * several machines behind an address is misconfigured, it refuses some requests and carries out others.
    */
   believesAbsence(processor: number): boolean {
-    return !this.#parts.sharedState.isUnfit(processor);
+    const { sharedState, clock } = this.#parts;
+    const unfitAtMs = sharedState.unfitAtMs(processor);
+    if (unfitAtMs === 0) return true;
+    const { inDoubtHoldMs } = this.#targetOf(processor);
+    return !sharedState.isUnfit(processor) && clock.monotonicMs() - unfitAtMs >= inDoubtHoldMs;
   }
 
   /** Applies a health answer. The outcomes of recent calls outweigh it. */

@@ -317,10 +317,17 @@ function lookedUp(
     case 'pending':
       return inDoubt({ ...state, inDoubtUntilMs: Math.max(state.inDoubtUntilMs, pendingUntilMs) });
     case 'absent':
-      return isBelieved
-        ? absent(state, askedAtMs, repeat, payment)
-        : repeated({ ...state, isRepeatDue: true }, repeat);
+      return isBelieved ? absent(state, askedAtMs, repeat, payment) : notBelieved(state);
   }
+}
+
+/**
+ * The latest call may have been carried out, whatever its answer promised. Only another call to this processor tells more,
+ * after the backoff, however often it calls the payment a duplicate.
+ */
+function notBelieved(state: DeliveryState): Transition {
+  const inDoubtUntilMs = Math.max(state.inDoubtUntilMs, state.callMayRunUntilMs);
+  return inDoubt({ ...state, inDoubtUntilMs, isRepeatDue: true });
 }
 
 function absent(
@@ -338,10 +345,7 @@ function absent(
   return settling(state, 'never-held', payment.amountCents, state.requestedAtMs, reason);
 }
 
-/**
- * The payment stays with its processor. It is sent there again if it may: for a processor whose word is not believed, that is
- * the only way to learn more, however often it has called the payment a duplicate.
- */
+/** The payment stays with its processor, and is sent there again if it may. */
 function repeated(state: DeliveryState, repeat: CallTimes | null): Transition {
   return repeat === null
     ? inDoubt(state)

@@ -123,7 +123,7 @@ export class Requests {
       askedAtMs,
       pendingUntilMs: call.callMayRunUntilMs,
       // The look-up's own slot is free when it has ended.
-      repeat: this.#mayRepeat(delivery, isBelieved, 1) ? call : null,
+      repeat: isBelieved && this.#mayRepeat(delivery, 1, false) ? call : null,
     });
     owner.wake();
   }
@@ -136,21 +136,18 @@ export class Requests {
     return !sharedState.stopping && calls.hasRoom(processor) && breakers.takeLookUp(processor);
   }
 
-  /**
-   * The call that follows a look-up whose answer was not believed, where none could follow at once: with a limit of few
-   * requests a second, each look-up takes the room that the call would need.
-   */
+  /** The call that follows a look-up whose answer was not believed, once it may be made. */
   dueRepeat(delivery: Delivery): CallTimes | null {
     const { phase, isRepeatDue, processor } = delivery.state;
     if (phase !== 'in-doubt' || !isRepeatDue || this.#parts.sharedState.stopping) return null;
-    return this.#mayRepeat(delivery, false, 0) ? this.callTimes(processor) : null;
+    return this.#mayRepeat(delivery, 0, true) ? this.callTimes(processor) : null;
   }
 
   /**
    * Whether a payment that is in doubt there, and was not found, may be sent to this processor again once `freed` of its
-   * slots have been released.
+   * slots have been released. `mayProbe`: it may be the probe of an open circuit breaker.
    */
-  #mayRepeat(delivery: Delivery, isBelieved: boolean, freed: number): boolean {
+  #mayRepeat(delivery: Delivery, freed: number, mayProbe: boolean): boolean {
     const { policy, breakers, calls, terms, owner } = this.#parts;
     const { processor } = delivery.state;
     terms.follow();
@@ -160,7 +157,7 @@ export class Requests {
     if (!owner.isOwned(delivery) || !calls.hasRoom(processor, freed)) return false;
     if (!view.open && view.expectedMs <= policy.latencyBudgetMs) return true;
     // Only a call shows that a processor does not refuse every request any more, and there may be no other payments.
-    return !isBelieved && view.isProbeDue && breakers.takeProbe(processor);
+    return mayProbe && view.isProbeDue && breakers.takeProbe(processor);
   }
 
   /** Of a call that begins now. */

@@ -144,7 +144,7 @@ async function drain(
       sharedState,
       metrics,
       classes,
-      targets: NAMES.map((name) => ({ name, breaker: { failures: count, ...policy.backoff } })),
+      targets: NAMES.map((name) => ({ ...TARGET, name, breaker: { failures: count, ...policy.backoff } })),
       policy: breakerPolicy,
       clock,
       random,

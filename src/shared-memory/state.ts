@@ -20,36 +20,37 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * | 5                    | controls        | i32  | pool thread 0      | seq-cst |
  * | 6                    | credentialsAtMs | f64  | pool threads       | relaxed |
  * | 7                    | addedProcessors | i32  | pool thread 0      | seq-cst |
- * | 8 + 40p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
- * | 8 + 40p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
- * | 8 + 40p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
- * | 8 + 40p + 3          | probeAtMs       | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 40p + 4          | latencyMs       | f64  | pool threads       | relaxed |
- * | 8 + 40p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
- * | 8 + 40p + 6          | reason          | f64  | pool threads       | relaxed |
- * | 8 + 40p + 7          | reasonAtMs      | f64  | pool threads       | relaxed |
- * | 8 + 40p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 11         | openedAtMs      | f64  | pool threads       | relaxed |
- * | 8 + 40p + 12         | restUntilMs     | f64  | pool threads       | relaxed |
- * | 8 + 40p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 40p + 14         | unfit           | i32  | pool threads       | seq-cst |
- * | 8 + 40p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
- * | 8 + 40p + 16         | use             | i32  | pool thread 0      | seq-cst |
- * | 8 + 40p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 19         | callLimit       | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 20         | callsPerSecond  | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 21         | minAmountCents  | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 22         | maxAmountCents  | f64  | pool thread 0      | relaxed |
- * | 8 + 40p + 23         | closedAtMs      | f64  | pool threads       | relaxed |
- * | 8 + 40p + 24         | openedWhy       | text | pool threads       | relaxed |
+ * | 8 + 41p + 0          | breaker         | i32  | pool threads, CAS  | seq-cst |
+ * | 8 + 41p + 1          | failuresInRow   | i32  | pool threads       | seq-cst |
+ * | 8 + 41p + 2          | probesInRow     | i32  | pool threads       | seq-cst |
+ * | 8 + 41p + 3          | probeAtMs       | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 41p + 4          | latencyMs       | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 5          | succeededAtMs   | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 6          | reason          | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 7          | reasonAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 8          | reportedMs      | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 9          | reportedFailing | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 10         | reportedAtMs    | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 11         | openedAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 12         | restUntilMs     | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 13         | lookUpAtMs      | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 41p + 14         | unfit           | i32  | pool threads       | seq-cst |
+ * | 8 + 41p + 15         | paceAtUs        | i64  | pool threads, CAS  | seq-cst |
+ * | 8 + 41p + 16         | use             | i32  | pool thread 0      | seq-cst |
+ * | 8 + 41p + 17         | feePpm          | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 18         | feeFixedCents   | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 19         | callLimit       | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 20         | callsPerSecond  | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 21         | minAmountCents  | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 22         | maxAmountCents  | f64  | pool thread 0      | relaxed |
+ * | 8 + 41p + 23         | closedAtMs      | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 24         | unfitAtMs       | f64  | pool threads       | relaxed |
+ * | 8 + 41p + 25         | openedWhy       | text | pool threads       | relaxed |
  * | rows + 2(tP + p)     | oldestCallAtMs  | f64  | pool thread t      | relaxed |
  * | rows + 2(tP + p) + 1 | callsInFlight   | i32  | pool thread t      | seq-cst |
  * | cells + t            | ready           | i32  | thread t, primary  | seq-cst |
  *
- * Rows for P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 40P, `cells` = rows + 2TP.
+ * Rows for P processors, T threads (pool threads first, HTTP threads after them), `rows` = 8 + 41P, `cells` = rows + 2TP.
  * The processors of the settings have the first rows, and `addedProcessors` of the rows behind them are in force, too.
  * Times are on the monotonic clock, which all threads share, except `purgedAtMs` and `credentialsAtMs`. `probeAtMs` is an
  * integer so that compare-and-swap works on it, and has 64 bits because 32 hold only 49 days. `paceAtUs` is in
@@ -58,7 +59,7 @@ import { ROUTING_REASONS, type RoutingReason } from './routing-reason.ts';
  * `reason`, `openedWhy` and the last health report are only shown to people.
  */
 const HEADER_WORDS = 8;
-const ROW_WORDS = 40;
+const ROW_WORDS = 41;
 const CELL_WORDS = 2;
 
 const STOP = 0;
@@ -95,7 +96,8 @@ const CALLS_PER_SECOND = 20;
 const MIN_AMOUNT = 21;
 const MAX_AMOUNT = 22;
 const CLOSED_AT = 23;
-const OPENED_WHY = 24;
+const UNFIT_AT = 24;
+const OPENED_WHY = 25;
 const WHY_WORDS = 16;
 assert.equal(OPENED_WHY + WHY_WORDS, ROW_WORDS);
 
@@ -452,8 +454,19 @@ export class SharedState {
     return Atomics.load(this.#flags, this.#row(processor, UNFIT) * 2) === 1;
   }
 
-  setUnfit(processor: number, isUnfit: boolean): void {
-    Atomics.store(this.#flags, this.#row(processor, UNFIT) * 2, isUnfit ? 1 : 0);
+  /** The processor has refused a request that it should have taken. */
+  setUnfit(processor: number, nowMs: number): void {
+    this.#measures[this.#row(processor, UNFIT_AT)] = nowMs;
+    Atomics.store(this.#flags, this.#row(processor, UNFIT) * 2, 1);
+  }
+
+  setFit(processor: number): void {
+    Atomics.store(this.#flags, this.#row(processor, UNFIT) * 2, 0);
+  }
+
+  /** When it last refused one, 0: never. */
+  unfitAtMs(processor: number): number {
+    return this.#measure(this.#row(processor, UNFIT_AT));
   }
 
   /** How long a call takes: as last observed, or as reported by a newer health answer. */

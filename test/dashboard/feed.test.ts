@@ -226,7 +226,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     { use: 'in-use' },
     { use: 'paused', terms: { ...limits, feePpm: 10_000, feeFixedCents: 5 } },
   ]);
-  sharedState.setUnfit(1, true);
+  sharedState.setUnfit(1, nowMs);
   sharedState.extendRest(1, nowMs + 5000);
   sharedState.setLatency(1, 40.4);
   sharedState.setReported(1, { failing: true, minResponseTimeMs: 12, atMs: nowMs });

@@ -108,7 +108,7 @@ test('adds up the counters of all threads, by processor and outcome', () => {
     metrics.count('paymentsTakenOver', 40);
     metrics.count('renewalFailures');
   }
-  sharedState.setUnfit(0, true);
+  sharedState.setUnfit(0, clock.monotonicMs());
   sharedState.moveBreaker(0, 'closed', 'open', 1);
   sharedState.extendRest(1, clock.monotonicMs() + 90_500);
   clock.pass(500);

@@ -500,7 +500,7 @@ test('a rest, of the processor or of look-ups alone, is kept by look-ups', () =>
 });
 
 test('what a processor that refuses every request does not find may be there', () => {
-  const { breakers, failThrice, isOpen } = setUp();
+  const { breakers, clock, failThrice, isOpen } = setUp();
   assert.ok(breakers.believesAbsence(0));
   breakers.unfit(0, 'HTTP 401');
   assert.not(breakers.believesAbsence(0));
@@ -509,15 +509,30 @@ test('what a processor that refuses every request does not find may be there', (
   breakers.unfit(0, 'HTTP 401');
   assert.ok(isOpen());
   failThrice();
-  assert.not(breakers.believesAbsence(0), 'an outage proves nothing');
+  breakers.reported(0, false, 10);
+  clock.pass(60_000);
+  assert.not(
+    breakers.believesAbsence(0),
+    'an outage proves nothing, and the health route may be the only one that works',
+  );
   breakers.succeeded(0, 5);
   assert.ok(breakers.believesAbsence(0));
-  breakers.unfit(0, 'HTTP 401');
-  breakers.carriedOut(0);
-  assert.ok(breakers.believesAbsence(0), 'a failure is no refusal of everything');
-  breakers.unfit(0, 'HTTP 401');
-  breakers.reported(0, false, 10);
-  assert.not(breakers.believesAbsence(0), 'the health route may be the only one that works');
+});
+
+test('one of several machines behind an address may refuse every request while another carries them out', () => {
+  for (const carriesOut of ['succeeded', 'carriedOut'] as const) {
+    const { breakers, clock } = setUp();
+    breakers.unfit(0, 'HTTP 404');
+    breakers[carriesOut](0, 5);
+    assert.not(breakers.believesAbsence(0));
+    clock.pass(29_000);
+    breakers.unfit(0, 'HTTP 404');
+    breakers[carriesOut](0, 5);
+    clock.pass(29_999);
+    assert.not(breakers.believesAbsence(0), 'the hold time begins anew');
+    clock.pass(1);
+    assert.ok(breakers.believesAbsence(0));
+  }
 });
 
 test.run();

@@ -37,7 +37,8 @@ interface World {
   readonly state: DeliveryState;
   /**
    * Until when some call may still charge the payment; 0: none may, and none has. A call that was not answered for certain
-   * counts until a look-up that began when it had ended has not found the payment.
+   * counts until a look-up that began when it had ended has not found the payment. So does each call to a processor that is
+   * not believed.
    */
   readonly mayChargeUntilMs: number;
 }
@@ -70,8 +71,9 @@ function* following({ nowMs, state, mayChargeUntilMs }: World): Generator<[Deliv
               const call = callAt(answeredMs);
               const proves = found.kind === 'absent' && isBelieved && nowMs >= mayChargeUntilMs;
               const pendingUntilMs = call.callMayRunUntilMs;
-              const untilMs =
-                found.kind === 'pending' ? Math.max(mayChargeUntilMs, pendingUntilMs) : mayChargeUntilMs;
+              const openUntilMs =
+                found.kind === 'pending' ? pendingUntilMs : isBelieved ? 0 : state.callMayRunUntilMs;
+              const untilMs = Math.max(mayChargeUntilMs, openUntilMs);
               yield [
                 {
                   kind: 'looked-up',

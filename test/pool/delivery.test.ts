@@ -126,8 +126,7 @@ const EVENTS: Record<string, DeliveryEvent> = {
   'absent, asked while a call may run': lookedUp('absent', IN_DOUBT_UNTIL - 1, CALL),
   'absent, asked while a call may run, no repeat': lookedUp('absent', IN_DOUBT_UNTIL - 1, null),
   'absent, asked when no call can run': lookedUp('absent', IN_DOUBT_UNTIL, CALL),
-  'absent, not believed': lookedUp('absent', IN_DOUBT_UNTIL, CALL, false),
-  'absent, not believed, no repeat': lookedUp('absent', IN_DOUBT_UNTIL, null, false),
+  'absent, not believed': lookedUp('absent', IN_DOUBT_UNTIL, null, false),
   'pending there': lookedUp('pending', IN_DOUBT_UNTIL - 1, CALL),
   'rejected there': lookedUp('rejected', IN_DOUBT_UNTIL - 1, CALL),
   'timer, may ask': { kind: 'timer', mayAsk: true, repeat: null },
@@ -170,8 +169,7 @@ const LOOKED_UP: Record<string, Expected> = {
   'pending there': waits('in-doubt', { inDoubtUntilMs: 1500 }),
   'rejected there': settles('found-rejected', 1990, 5000, 'declined'),
   'absent, asked while a call may run, no repeat': waits('in-doubt'),
-  'absent, not believed': [{ phase: 'calling', ...CALL }, SEND],
-  'absent, not believed, no repeat': waits('in-doubt', { isRepeatDue: true }),
+  'absent, not believed': waits('in-doubt', { isRepeatDue: true, inDoubtUntilMs: USED.callMayRunUntilMs }),
 };
 
 /** Every event that can occur in a phase. All others are bugs. */

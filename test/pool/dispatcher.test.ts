@@ -1781,6 +1781,22 @@ test('a processor that refuses everything is not believed that it holds nothing'
   await world.stop();
 });
 
+test('one of two machines behind an address is misconfigured: a failed call there, and a 404 of the other, free no payment', async () => {
+  const world = setUp({ failoverDelayMs: 0 });
+  const { clock, cheap, dear, put, entry } = world;
+  const refused = { kind: 'unfit', reason: 'HTTP 404' } as const;
+  cheap.answers.push(refused, { kind: 'failed', reason: 'HTTP 500' });
+  for (let number = 0; number < 100; number++) cheap.answers.push(refused);
+  put(1);
+  await clock.passSlowly(TARGET.inDoubtHoldMs - 1000);
+  assert.ok(cheap.asked.length > 0);
+  assert.is(dear.paid.length, 0, 'it may be charged here');
+  cheap.founds.push({ kind: 'held', amountCents: 1, requestedAtMs: 77 });
+  await clock.passSlowly(5000);
+  assert.is((await entry(1))?.requestedAtMs, 77);
+  await world.stop();
+});
+
 test('a payment in doubt at a processor that refuses everything is sent there again as a probe: there may be no other', async () => {
   const world = setUp({ failoverDelayMs: 0 });
   const { clock, cheap, dear, breakers, sharedState, put, entry } = world;

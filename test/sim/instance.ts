@@ -13,6 +13,7 @@ import { shardsOf } from '../../src/ledger/shard-parts.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
 import { AddedProcessors } from '../../src/pool/added-processors.ts';
 import { AmountClasses } from '../../src/pool/amount-classes.ts';
+import { CircuitBreakers } from '../../src/pool/circuit-breakers.ts';
 import { ControlsWatch } from '../../src/pool/controls-watch.ts';
 import { Dispatcher, type DispatcherPolicy } from '../../src/pool/dispatcher.ts';
 import { HealthWatch } from '../../src/pool/health.ts';
@@ -27,7 +28,6 @@ import { SharedState } from '../../src/shared-memory/state.ts';
 import { propagationOnlyTracer } from '../../src/tracing/open.ts';
 import { processorTarget } from '../processor-target.ts';
 import { type Audit, nameOf } from './audit.ts';
-import { WatchedBreakers } from './breakers.ts';
 import { SimFiles } from './journal-files.ts';
 import { SimLedger } from './ledger.ts';
 import type { LedgerConnections } from './ledger-backend.ts';
@@ -290,24 +290,21 @@ export class Life {
     const allTargets = plan.processors.map((processor, index) => targetOf(nameOf(index), processor, plan));
     const targets = allTargets.filter(isThere);
     const classes = new AmountClasses(targets);
-    const breakers = new WatchedBreakers(
-      {
-        sharedState,
-        metrics,
-        targets,
-        classes,
-        policy: {
-          failoverDelayMs: policy.failoverDelayMs,
-          latencyBudgetMs: policy.latencyBudgetMs,
-          restMaxMs: REST_MAX_MS,
-          outageLookUpRate: 50,
-        },
-        clock,
-        random: random.next,
-        log,
+    const breakers = new CircuitBreakers({
+      sharedState,
+      metrics,
+      targets,
+      classes,
+      policy: {
+        failoverDelayMs: policy.failoverDelayMs,
+        latencyBudgetMs: policy.latencyBudgetMs,
+        restMaxMs: REST_MAX_MS,
+        outageLookUpRate: 50,
       },
-      (processor) => processors[processor]?.toldUnfit(this.scope, false),
-    );
+      clock,
+      random: random.next,
+      log,
+    });
     const dispatcher = new Dispatcher({
       worker: { instanceId: `instance-${this.#parts.index}`, name: `pool-${index}` },
       thread: index,

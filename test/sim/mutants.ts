@@ -406,8 +406,22 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: 'contract: believe the 404 of an unfit processor',
     file: 'pool/circuit-breakers.ts',
-    from: 'return !this.#parts.sharedState.isUnfit(processor);',
-    to: 'return processor >= 0;',
+    from: 'if (unfitAtMs === 0) return true;',
+    to: 'if (unfitAtMs >= 0) return true;',
+  },
+  {
+    name: 'contract: free a payment although the 404 after its failed call was not believed',
+    test: 'pool/delivery-doubt',
+    file: 'pool/delivery.ts',
+    from: 'return inDoubt({ ...state, inDoubtUntilMs, isRepeatDue: true });',
+    to: 'return inDoubt({ ...state, isRepeatDue: inDoubtUntilMs > 0 });',
+  },
+  {
+    name: 'contract: believe the 404 of a processor as soon as it carries out a request',
+    test: 'pool/circuit-breakers',
+    file: 'pool/circuit-breakers.ts',
+    from: ' && clock.monotonicMs() - unfitAtMs >= inDoubtHoldMs;',
+    to: ' && clock.monotonicMs() - unfitAtMs >= inDoubtHoldMs - inDoubtHoldMs;',
   },
   {
     name: 'contract: count an unfit processor as well',

@@ -47,6 +47,8 @@ const FAULT_RATE = 0.6;
 export interface SimProcessorParts {
   readonly index: number;
   readonly plan: ProcessorPlan;
+  /** Of the gateways. */
+  readonly inDoubtHoldMs: number;
   readonly timeline: Timeline;
   readonly scope: Scope;
   readonly random: Random;
@@ -65,8 +67,10 @@ export class SimProcessor {
   readonly #faults = new Map<object, ProcessorSpell>();
   /** When the first request about each payment was sent. */
   readonly #sentAtMs = new Map<string, number>();
-  /** The instances that know that it refuses every request. */
-  readonly #knownUnfitTo = new WeakSet<object>();
+  /** When it last refused a request of each instance as it would any. */
+  readonly #unfitAtMs = new WeakMap<Scope, number>();
+  /** Until when each instance has reason not to believe it. */
+  readonly #unfitUntilMs = new WeakMap<Scope, number>();
 
   constructor(parts: SimProcessorParts) {
     const { index, plan, timeline, scope, random, audit, onCallback } = parts;
@@ -162,13 +166,19 @@ export class SimProcessor {
   }
 
   /** Whether this instance has reason not to believe it. */
-  isKnownUnfitTo(life: object): boolean {
-    return this.#knownUnfitTo.has(life);
+  isKnownUnfitTo(life: Scope): boolean {
+    return life.monotonicMs() < (this.#unfitUntilMs.get(life) ?? 0);
   }
 
-  toldUnfit(life: object, isUnfit: boolean): void {
-    if (isUnfit) this.#knownUnfitTo.add(life);
-    else this.#knownUnfitTo.delete(life);
+  /** An instance has heard that it refuses every request, or that it does not refuse this one. */
+  toldUnfit(life: Scope, isUnfit: boolean): void {
+    if (isUnfit) {
+      this.#unfitAtMs.set(life, life.monotonicMs());
+      this.#unfitUntilMs.set(life, Number.POSITIVE_INFINITY);
+    } else if (this.isKnownUnfitTo(life)) {
+      const unfitAtMs = this.#unfitAtMs.get(life) ?? 0;
+      this.#unfitUntilMs.set(life, unfitAtMs + this.#parts.inDoubtHoldMs);
+    }
   }
 }
 
@@ -252,7 +262,7 @@ export class ProcessorLink implements Processor {
 
   /**
    * A processor that answers 404 to everything lies about payments that it holds. No gateway can see through that before
-   * a payment was answered like that, so until then it says 403.
+   * a payment was answered like that, nor long after, so at other times it says 403.
    */
   #truthful(response: Response): Response {
     const { target, life } = this.#parts;
@@ -326,6 +336,7 @@ const TELLING: ReadonlySet<PayOutcome['kind']> = new Set([
   'pending',
   'duplicate',
   'rejected',
+  'failed',
   'unfit',
 ]);
 

@@ -119,6 +119,7 @@ class World {
         new SimProcessor({
           index,
           plan: processorPlan,
+          inDoubtHoldMs: plan.sizes.inDoubtHoldMs,
           timeline,
           scope: processorScope,
           random: this.#random.fork(`processor ${index}`),
