@@ -75,21 +75,28 @@ function killGroup(pid: number): void {
 /** Runs `scripts/test-groups.ts` with these files of test/. */
 function runTests(paths: readonly string[]): Promise<Run> {
   rmSync(COVERAGE, { recursive: true, force: true });
-  const options = process.stdout.isTTY ? [] : ['--no-color'];
-  const child = spawn(process.execPath, [...FLAGS, 'scripts/test-groups.ts', ...options, ...paths], {
+  const child = spawn(process.execPath, [...FLAGS, 'scripts/test-groups.ts', ...paths], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: filters.length > 0 ? process.env : { ...process.env, NODE_V8_COVERAGE: COVERAGE },
+    env: {
+      ...process.env,
+      ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}),
+      ...(filters.length > 0 ? {} : { NODE_V8_COVERAGE: COVERAGE }),
+    },
     detached: true,
   });
   const pid = child.pid;
   if (pid === undefined) return Promise.resolve({ kind: 'died', reason: 'could not be started' });
 
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    killGroup(pid);
-  }, LIMIT_MS);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => killGroup(pid));
+  let stopped = '';
+  /** It says which tests had not ended; when it has ended, so do they. */
+  const stop = (reason: string) => {
+    stopped ||= reason;
+    child.kill('SIGTERM');
+  };
+  const timer = setTimeout(() => stop(`were stopped after ${LIMIT_MS / 60_000} minutes`), LIMIT_MS);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => stop(`were stopped by ${signal}`));
+  }
 
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -103,10 +110,10 @@ function runTests(paths: readonly string[]): Promise<Run> {
       child.once('close', () => {
         const end = signal ?? `exit code ${code}`;
         const totals = readTotals(stripVTControlCharacters(output));
-        if (isLate) resolve({ kind: 'died', reason: `were killed after ${LIMIT_MS / 60_000} minutes` });
+        if (stopped !== '') resolve({ kind: 'died', reason: stopped });
         else if (totals === undefined) resolve({ kind: 'died', reason: `died before they finished: ${end}` });
         else if (code !== 0 && totals.failed === 0) {
-          console.log(`tests: a group died: ${end}`);
+          console.log(`tests: a group failed, although no test did: ${end}`);
           resolve({ kind: 'finished', totals: { ...totals, failed: 1 } });
         } else resolve({ kind: 'finished', totals });
       });
