@@ -74,21 +74,23 @@ export class Link {
       socket.on('close', () => this.#sockets.delete(socket));
     }
     const questions = new Lane(() => this.#delayMs);
+    const answers = new Lane(() => this.#delayMs);
     inside.on('data', (piece) => questions.carry(() => this.#ask(inside, outside, piece)));
     // A caller that gives up takes back its undelivered data: nothing arrives after its sender has left.
     inside.on('close', () => {
       questions.clear();
+      answers.clear();
       if (outside.connecting) outside.destroy();
       else outside.resetAndDestroy();
     });
-    const answers = new Lane(() => this.#delayMs);
     outside.on('data', (piece) => answers.carry(() => this.#answer(inside, outside, piece)));
-    outside.on('close', (hadError) =>
+    outside.on('close', (hadError) => {
+      if (inside.destroyed) return;
       answers.carry(() => {
         if (hadError) inside.resetAndDestroy();
         else inside.end();
-      }),
-    );
+      });
+    });
   }
 
   get #delayMs(): number {
