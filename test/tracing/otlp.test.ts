@@ -23,11 +23,15 @@ const RECORD: SpanRecord = {
   error: '',
 };
 
-async function setUp(parts: Partial<OtlpExporterParts> = {}) {
-  const collector = await TestCollector.start();
+const opened: { close(): Promise<void> }[] = [];
+
+test.after.each(async () => {
+  for (const one of opened.splice(0).reverse()) await one.close();
+});
+
+function openExporter(parts: Partial<OtlpExporterParts> & Pick<OtlpExporterParts, 'otlpUrl'>) {
   const log = new KeptLog();
   const exporter = new OtlpExporter({
-    otlpUrl: collector.url,
     queueSpans: 2048,
     intervalMs: 10,
     timeoutMs: 5000,
@@ -36,7 +40,14 @@ async function setUp(parts: Partial<OtlpExporterParts> = {}) {
     log,
     ...parts,
   });
-  return { collector, exporter, log };
+  opened.push(exporter);
+  return { exporter, log };
+}
+
+async function setUp(parts: Partial<OtlpExporterParts> = {}) {
+  const collector = await TestCollector.start();
+  opened.push(collector);
+  return { collector, ...openExporter({ otlpUrl: collector.url, ...parts }) };
 }
 
 const taken = (collector: TestCollector, count: number) =>
@@ -81,28 +92,15 @@ test('spans are batched and sent as OTLP in JSON', async () => {
   assert.equal(second?.status, { code: 2, message: 'HTTP 500' });
   await exporter.close();
   assert.equal(log.lines, []);
-  await collector.close();
 });
 
 test('the URL may have credentials and a path', async () => {
-  const { collector, exporter } = await setUp();
+  const { collector } = await setUp();
   const url = `${collector.url.replace('//', '//user:p%40ss@')}/otlp`;
-  const other = new OtlpExporter({
-    otlpUrl: url,
-    queueSpans: 64,
-    intervalMs: 1,
-    timeoutMs: 5000,
-    instanceId: 'i',
-    clock: systemClock,
-    log: new KeptLog(),
-  });
-  other.take(RECORD);
+  openExporter({ otlpUrl: url }).exporter.take(RECORD);
   await taken(collector, 1);
   assert.is(collector.requests[0]?.path, '/otlp/v1/traces');
   assert.is(collector.requests[0]?.authorization, `Basic ${Buffer.from('user:p@ss').toString('base64')}`);
-  await other.close();
-  await exporter.close();
-  await collector.close();
 });
 
 test('a full batch is sent without waiting for the interval, and no batch is larger', async () => {
@@ -113,8 +111,6 @@ test('a full batch is sent without waiting for the interval, and no batch is lar
     collector.requests.map(({ spanCount }) => spanCount),
     [512, 512, 76],
   );
-  await exporter.close();
-  await collector.close();
 });
 
 test('after a retryable failure the batch is sent again, and the outage is logged once', async () => {
@@ -129,8 +125,6 @@ test('after a retryable failure the batch is sent again, and the outage is logge
   assert.is(collector.requests.length, 4);
   await until('the recovery is logged', WITHIN_MS, () => log.lines.length === 2);
   assert.equal(log.lines, ['warn spans cannot be exported', 'info spans are exported again']);
-  await exporter.close();
-  await collector.close();
 });
 
 test('a rejected batch is dropped, and the next one is sent', async () => {
@@ -141,8 +135,6 @@ test('a rejected batch is dropped, and the next one is sent', async () => {
   exporter.take({ ...RECORD, name: 'after' });
   await taken(collector, 1);
   assert.is(collector.spans[0]?.name, 'after');
-  await exporter.close();
-  await collector.close();
 });
 
 test('a request without an answer is given up after the timeout', async () => {
@@ -151,17 +143,13 @@ test('a request without an answer is given up after the timeout', async () => {
   exporter.take(RECORD);
   await taken(collector, 1);
   await until('the recovery is logged', WITHIN_MS, () => log.lines.length === 2);
-  await exporter.close();
-  await collector.close();
 });
 
 test('the queue is bounded: spans that do not fit are dropped', async () => {
   const otlpUrl = `http://127.0.0.1:${await freePort()}`;
-  const { collector, exporter, log } = await setUp({ otlpUrl, queueSpans: 64, intervalMs: 60_000 });
+  const { exporter, log } = openExporter({ otlpUrl, queueSpans: 64, intervalMs: 60_000 });
   for (let number = 0; number < 100; number++) exporter.take(RECORD);
   assert.equal(log.lines, ['warn spans cannot be exported']);
-  await exporter.close();
-  await collector.close();
 });
 
 test('closing sends the remaining spans', async () => {
@@ -169,7 +157,6 @@ test('closing sends the remaining spans', async () => {
   exporter.take(RECORD);
   await exporter.close();
   assert.is(collector.spans.length, 1);
-  await collector.close();
 });
 
 test('closing does not wait for a collector that never answers', async () => {
@@ -181,7 +168,6 @@ test('closing does not wait for a collector that never answers', async () => {
   await exporter.close();
   await wait(0);
   assert.equal(collector.spans, []);
-  await collector.close();
 });
 
 test.run();
