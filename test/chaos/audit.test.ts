@@ -165,11 +165,11 @@ test('health calls too close together', async () => {
   ]);
   const processors = [new ProcessorAdmin('default', url)];
   const breaches = await healthBreaches({ gateways: [], processors, books: new Books([], processors) });
+  server.close();
   assert.equal(
     breaches.map(({ text }) => text),
     [`health call to default after only 4999 ms, at ${new Date(START_MS + 9_999).toISOString()}`],
   );
-  server.close();
 });
 
 test.run();

@@ -79,14 +79,14 @@ test('supports a path prefix in the URL, and credentials', async () => {
   const processor = new HttpProcessor({ ...PARTS, url, contract: rinha(authorization), connectionCount: 1 });
   await processor.pay(DISPATCH, TIMEOUT_MS);
   await processor.find(ID, TIMEOUT_MS);
+  await processor.close();
+  await server.close();
   assert.equal(
     server.received.map((request) => request.path),
     ['/v1/payments', `/v1/payments/${ID}`],
   );
   for (const request of server.received)
     assert.ok(request.headers.includes(`authorization: ${authorization}`));
-  await processor.close();
-  await server.close();
 });
 
 const BY_STATUS: readonly (readonly [status: number, headers: readonly string[], answer: PayOutcome])[] = [
@@ -313,11 +313,11 @@ test('close ends all calls, sent or not, and later ones at once', async () => {
   await processor.close();
   calls.push(processor.pay(DISPATCH, TIMEOUT_MS));
   const answers = await Promise.all(calls);
+  await server.close();
   assert.equal(
     answers.map((answer) => answer.kind),
     ['unknown', 'refused', 'refused'],
   );
-  await server.close();
 });
 
 test('find reads what the processor holds', async () => {

@@ -99,17 +99,20 @@ test('rest-async posts the outcome to its callback URL once', async () => {
     response.end();
   });
   const callbackUrl = `http://127.0.0.1:${await listenLocally(server)}/callbacks/moo`;
-  await withTwin(
-    'rest-async',
-    async (twin) => {
-      twin.processor.configureCharging({ delayMs: 0, declines: false });
-      await pay(twin);
-      while (received.length === 0) await wait(5);
-      await wait(50);
-    },
-    { callbackUrl },
-  );
-  server.close();
+  try {
+    await withTwin(
+      'rest-async',
+      async (twin) => {
+        twin.processor.configureCharging({ delayMs: 0, declines: false });
+        await pay(twin);
+        while (received.length === 0) await wait(5);
+        await wait(50);
+      },
+      { callbackUrl },
+    );
+  } finally {
+    server.close();
+  }
   assert.equal(received, [`POST /callbacks/moo ${SHOWN},"status":"succeeded"}`]);
 });
 

@@ -26,13 +26,26 @@ test('a chunked response is read to its last chunk', () => {
   }
 });
 
+const opened: { close(): void }[] = [];
+
+test.after.each(() => {
+  for (const one of opened.splice(0)) one.close();
+});
+
 /** A server that answers each request with `answer`. */
 async function serving(answer: (socket: Socket) => void): Promise<{ server: Server; url: URL }> {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.on('data', () => answer(socket));
   });
+  opened.push(server);
   return { server, url: new URL(`http://127.0.0.1:${await listenLocally(server)}`) };
+}
+
+function connectTo(url: URL): Connection {
+  const connection = new Connection(url);
+  opened.push(connection);
+  return connection;
 }
 
 test('one connection carries several requests', async () => {
@@ -43,15 +56,13 @@ test('one connection carries several requests', async () => {
   server.on('connection', () => {
     connections += 1;
   });
-  const connection = new Connection(url);
+  const connection = connectTo(url);
   for (let index = 0; index < 3; index++) {
     const { status, durationMs } = await connection.exchange('GET / HTTP/1.1\r\n\r\n', 5_000);
     assert.is(status, 202);
     assert.ok(durationMs >= 0);
   }
   assert.is(connections, 1);
-  connection.close();
-  server.close();
 });
 
 test('an unanswered request has status 0, and the next one uses a new connection', async () => {
@@ -61,19 +72,17 @@ test('an unanswered request has status 0, and the next one uses a new connection
     (socket: Socket) => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'),
     (socket: Socket) => socket.write('HTTP/1.1 200 OK\r\n\r\n'),
   ];
-  const { server, url } = await serving((socket) => answers.shift()?.(socket));
-  const connection = new Connection(url);
+  const { url } = await serving((socket) => answers.shift()?.(socket));
+  const connection = connectTo(url);
   const statuses: number[] = [];
   while (answers.length > 0) statuses.push((await connection.exchange('GET / HTTP/1.1\r\n\r\n', 50)).status);
   assert.equal(statuses, [0, 0, 200, 200]);
-  connection.close();
-  server.close();
 });
 
 test('a refused connection is no answer', async () => {
   const { server, url } = await serving(() => undefined);
   await new Promise((resolve) => server.close(resolve));
-  const connection = new Connection(url);
+  const connection = connectTo(url);
   assert.is((await connection.exchange('GET / HTTP/1.1\r\n\r\n', 5_000)).status, 0);
 });
 
