@@ -250,6 +250,7 @@ export class Audit {
     if (reply !== 'cancelled') return;
     if (this.#charges.has(correlationId)) this.broken('cancelled after it was charged', correlationId);
     this.#cancelledIds.add(correlationId);
+    this.#events.finished(correlationId, 'rejected');
   }
 
   /** From now on no processor may get it, until it is released. */

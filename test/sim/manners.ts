@@ -61,9 +61,9 @@ export class Manners {
   /** Returns when the request was decided. */
   requested(life: Life, thread: Thread, processor: number, request: Request, correlationId: string): number {
     const { nowMs } = this.#timeline;
-    // Between claim and call, a payment is not called back.
-    const claims = request === 'pay' ? this.#claimedAtMs.get(thread) : undefined;
-    const claimedAtMs = claims?.get(correlationId) ?? nowMs;
+    // Between claim and call, a payment is not called back. What is looked up had its call, or was another owner's.
+    const claims = this.#claimedAtMs.get(thread);
+    const claimedAtMs = (request === 'pay' ? claims?.get(correlationId) : undefined) ?? nowMs;
     claims?.delete(correlationId);
     const rest = this.#rests.get(life)?.get(`${request} ${processor}`);
     if (rest !== undefined && claimedAtMs > rest.fromMs && nowMs < rest.untilMs) {
