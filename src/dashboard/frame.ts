@@ -102,6 +102,22 @@ export interface ProcessorFigures {
   readonly reason: RoutingReason;
   /** Null before the first payment is routed. */
   readonly reasonAgeMs: number | null;
+  /**
+   * Its circuit at each instance that holds a lease, as far as they have said it in the ledger, if it is not closed at all of
+   * them; empty: it is, or this instance is the only one.
+   */
+  readonly instances: readonly InstanceCircuit[];
+}
+
+/** The circuit of a processor as one instance sees it. */
+export interface InstanceCircuit {
+  readonly instanceId: string;
+  /** `unknown`: the instance has just started, does not use the processor, or has a version that does not say it. */
+  readonly state: 'open' | 'half-open' | 'closed' | 'unknown';
+  /** Null: it is not open, as far as is known. */
+  readonly openedAgeMs: number | null;
+  /** Why it opened. */
+  readonly why: string;
 }
 
 /** What was settled at a processor. */

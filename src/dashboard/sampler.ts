@@ -2,6 +2,11 @@ import assert from 'node:assert';
 import type { Clock } from '../core/clock.ts';
 import type { Terms } from '../core/terms.ts';
 import {
+  INSTANCE_CIRCUITS,
+  type InstanceCircuits,
+  readInstanceCircuits,
+} from '../ledger/instance-circuits.ts';
+import {
   type FeeTotals,
   type Ledger,
   type NoSum,
@@ -22,6 +27,7 @@ import type {
   DeploymentFigures,
   Frame,
   Hello,
+  InstanceCircuit,
   InstanceFigures,
   ProcessorFigures,
 } from './frame.ts';
@@ -63,6 +69,7 @@ interface Books {
   readonly stranded: readonly ProcessorPayments[];
   readonly controls: ProcessorControls;
   readonly owners: readonly OwnerRecord[];
+  readonly circuits: InstanceCircuits;
 }
 
 /** Reads the state of an instance from shared memory, without asking any thread, and every two seconds the ledger. */
@@ -274,7 +281,32 @@ export class Sampler {
       inDoubt: metricsTable.inDoubt(processor),
       reason,
       reasonAgeMs: reason === 'none' ? null : nowMs - sinceMs,
+      instances: this.#instancesOf(processor, nowMs),
     };
+  }
+
+  /** What the instances that hold a lease see; empty: all of them see a closed circuit, or there is only this one. */
+  #instancesOf(processor: number, nowMs: number): readonly InstanceCircuit[] {
+    const { hello, sharedState, clock } = this.#parts;
+    const wallMs = clock.nowMs();
+    const holders = (this.#books?.owners ?? []).filter(({ leaseUntilMs }) => leaseUntilMs > wallMs);
+    const ids = new Set([hello.instanceId, ...holders.map(({ instanceId }) => instanceId)]);
+    if (ids.size === 1 || sharedState.use(processor) === 'removed') return [];
+    const name = hello.processors[processor]?.name;
+    const circuits = [...ids].map((instanceId): InstanceCircuit => {
+      // What this instance sees is newer here than in the ledger.
+      if (instanceId === hello.instanceId) {
+        const state = sharedState.breaker(processor);
+        if (state === 'closed') return { instanceId, state, openedAgeMs: null, why: '' };
+        const openedAgeMs = nowMs - sharedState.openedAtMs(processor);
+        return { instanceId, state, openedAgeMs, why: sharedState.openedWhy(processor) };
+      }
+      const seen = this.#books?.circuits.get(instanceId)?.find((each) => each.processor === name);
+      if (seen === undefined) return { instanceId, state: 'unknown', openedAgeMs: null, why: '' };
+      const { state, openedAtMs, why } = seen;
+      return { instanceId, state, openedAgeMs: openedAtMs === null ? null : wallMs - openedAtMs, why };
+    });
+    return circuits.some(({ openedAgeMs }) => openedAgeMs !== null) ? circuits.sort(byInstance) : [];
   }
 
   #configured(processor: number): Terms {
@@ -326,16 +358,21 @@ export class Sampler {
       ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY),
       ledger.fees(),
     ]);
-    const owners = await Promise.all(ledger.shards.map((shard) => shard.owners()));
+    const [circuits, ...owners] = await Promise.all([
+      ledger.bookmark(INSTANCE_CIRCUITS),
+      ...ledger.shards.map((shard) => shard.owners()),
+    ]);
     const stranded = await ledger.stranded(clock.nowMs());
     const controls = await ledger.processorControls();
     const reason =
-      [totals, fees, ...owners, stranded, controls].map(reasonOf).find((each) => each !== null) ?? null;
+      [totals, fees, circuits, ...owners, stranded, controls].map(reasonOf).find((each) => each !== null) ??
+      null;
     if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
     this.#unavailable = reason;
     if (
       totals.kind === 'ok' &&
       fees.kind === 'ok' &&
+      circuits.kind === 'ok' &&
       stranded.kind === 'ok' &&
       controls.kind === 'ok' &&
       reason === null
@@ -351,6 +388,7 @@ export class Sampler {
         stranded: stranded.value,
         controls: controls.value,
         owners: workers,
+        circuits: readInstanceCircuits(circuits.value.text),
       };
     }
   }
@@ -370,6 +408,10 @@ function feesOf(processor: string, fees: readonly FeeTotals[]) {
 function reasonOf(reply: Reply<unknown> | NoSum): string | null {
   if (reply.kind === 'too-large') return SUM_TOO_LARGE;
   return reply.kind === 'unavailable' ? reply.reason.slice(0, REASON_LIMIT) : null;
+}
+
+function byInstance(one: InstanceCircuit, other: InstanceCircuit): number {
+  return one.instanceId.localeCompare(other.instanceId, 'en', { numeric: true });
 }
 
 /** Per second, to one decimal; null without earlier counts. */

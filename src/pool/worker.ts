@@ -29,6 +29,7 @@ import { BooksWatch } from './books-watch.ts';
 import { CallbackWatch } from './callback-watch.ts';
 import { callShare } from './calls.ts';
 import { CircuitBreakers } from './circuit-breakers.ts';
+import { CircuitReport } from './circuit-report.ts';
 import { CircuitWatch } from './circuit-watch.ts';
 import { ControlsWatch } from './controls-watch.ts';
 import { CredentialsWatch } from './credentials-watch.ts';
@@ -251,7 +252,7 @@ export default async function runPoolThread({
 
   /** One of each is enough for an instance. */
   function watchesOfInstance() {
-    const { retentionMs } = config;
+    const { retentionMs, instanceId } = config;
     const added = new AddedProcessors({
       configured: config.processors,
       rowCount: processorRows(shared.shape),
@@ -276,6 +277,7 @@ export default async function runPoolThread({
         clock,
         log,
       }),
+      new CircuitReport({ ledger, names, instanceId, sharedState, clock }),
       new StrandedWatch({ ledger, metrics, clock, log }),
       new BooksWatch({ ledger, metrics, clock }),
       ...ledger.shards.map((shard) => new Upkeep({ shard, retentionMs, clock })),

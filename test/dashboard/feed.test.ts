@@ -2,6 +2,11 @@ import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { Feed } from '../../src/dashboard/feed.ts';
 import type { Frame, Hello } from '../../src/dashboard/frame.ts';
+import {
+  INSTANCE_CIRCUITS,
+  instanceCircuitsText,
+  type SeenCircuit,
+} from '../../src/ledger/instance-circuits.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { MemoryStore } from '../../src/ledger/memory/store.ts';
 import { MetricsTable } from '../../src/shared-memory/metrics-table.ts';
@@ -215,6 +220,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     inDoubt: 0,
     reason: 'none',
     reasonAgeMs: null,
+    instances: [],
   });
   const nowMs = clock.monotonicMs();
   sharedState.moveBreaker(1, 'closed', 'open', nowMs - 900);
@@ -252,6 +258,7 @@ sampleTest('reports the state, last report, calls and reason of a processor', as
     inDoubt: 2,
     reason: 'failing',
     reasonAgeMs: 1750,
+    instances: [],
   });
   feed.leave();
 });
@@ -371,6 +378,45 @@ sampleTest('reads totals and leases from the ledger, every two seconds', async (
   feed.leave();
 });
 
+sampleTest('says which instances see that the circuit of a processor is not closed', async () => {
+  const { feed, clock, sharedState, books, after } = setUp();
+  for (const instanceId of ['gateway-1', 'gateway-10', 'gateway-2', 'gateway-3'])
+    await books.acquireLease({ instanceId, name: 'pool-0' }, clock.nowMs() + 20_000);
+  await books.acquireLease({ instanceId: 'gateway-dead', name: 'pool-0' }, clock.nowMs());
+  const [closed, nowMs] = [{ openedAtMs: null, why: '' }, clock.nowMs()];
+  const open = { processor: 'default', state: 'open', openedAtMs: nowMs - 4000, why: 'status 500' } as const;
+  const seen = new Map<string, readonly SeenCircuit[]>([
+    ['gateway-1', [open]],
+    ['gateway-10', [{ ...open, state: 'half-open' }]],
+    ['gateway-2', ['default', 'fallback'].map((processor) => ({ processor, state: 'closed', ...closed }))],
+    ['gateway-dead', [open]],
+  ]);
+  await must(books.setBookmark(INSTANCE_CIRCUITS, { version: 1, text: instanceCircuitsText(seen) }));
+  feed.join();
+  const shut = { state: 'closed', openedAgeMs: null, why: '' };
+  const [first, second] = (await after(1)).processors;
+  assert.equal(
+    first?.instances,
+    [
+      { instanceId: 'gateway-1', ...shut },
+      { instanceId: 'gateway-2', ...shut },
+      { instanceId: 'gateway-3', ...shut, state: 'unknown' },
+      { instanceId: 'gateway-10', state: 'half-open', openedAgeMs: 5000, why: 'status 500' },
+    ],
+    'what this instance sees itself is newer than what the ledger has of it',
+  );
+  assert.equal(second?.instances, [], 'it is open nowhere');
+  sharedState.moveBreaker(1, 'closed', 'open', clock.monotonicMs());
+  sharedState.setOpenedWhy(1, 'timed out');
+  assert.equal((await after(1)).processors[1]?.instances.slice(0, 2), [
+    { instanceId: 'gateway-1', state: 'open', openedAgeMs: 1000, why: 'timed out' },
+    { instanceId: 'gateway-2', ...shut },
+  ]);
+  sharedState.setControls([{ use: 'in-use' }, { use: 'removed' }]);
+  assert.equal((await after(1)).processors[1]?.instances, []);
+  feed.leave();
+});
+
 sampleTest('says how much all instances settle, from the ledger; nothing after a purge', async () => {
   const { feed, books, clock, after } = setUp();
   const owner = await must(books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 0));
@@ -440,7 +486,7 @@ sampleTest('keeps the last figures while the ledger is unavailable, with the rea
   const { feed, mood, after } = setUp();
   feed.join();
   await after(1);
-  for (const call of ['summary', 'fees', 'owners', 'stranded', 'processorControls'] as const) {
+  for (const call of ['summary', 'fees', 'bookmark', 'owners', 'stranded', 'processorControls'] as const) {
     mood.away.add(call);
     const { deployment } = await after(3);
     assert.is(deployment.unavailable, 'away', call);

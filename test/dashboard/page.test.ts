@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { isDeepStrictEqual } from 'node:util';
@@ -5,6 +6,8 @@ import type { Locator, Page } from 'playwright-core';
 import { suite } from 'uvu';
 import * as assert from 'uvu/assert';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
+import { exchange } from '../system/exchange.ts';
+import { freePort } from '../system/port.ts';
 import { until } from '../system/until.ts';
 import {
   closeWorld,
@@ -655,6 +658,41 @@ failing('one processor fails, then both', async ({ page }) => {
   for (const fail of fails) await fail.uncheck();
 });
 failing.run();
+
+const several = suite<World>('the page, with several instances');
+several.before(async (context) => {
+  const settings = { DASHBOARD_INSTANCE_URL: 'http://{instance}.example:9999', LEASE_MS: '6000' };
+  Object.assign(context, await openWorld(settings));
+});
+several.after(closeWorld);
+
+several('a card says which instances see that the circuit is not closed', async ({ page, site }) => {
+  await untilShown('its health', page.locator('#health'), 'Healthy');
+  const instances = card(page, 'default').locator('.instances');
+  assert.not(await instances.isVisible(), 'with one instance, the line above says it');
+  const dead = `http://127.0.0.1:${await freePort()}`;
+  const other = await site.startAnother('gateway-2', { PAYMENT_PROCESSOR_URL_DEFAULT: dead });
+  await untilShown('its lease', page.locator('#workers tbody'), /gateway-2/);
+  assert.not(await instances.isVisible(), 'all are closed');
+  const payment = { correlationId: randomUUID(), amount: 19.9 };
+  const { status } = await exchange('POST', `${other.url}/payments`, { body: JSON.stringify(payment) });
+  assert.is(status, 202);
+  await untilShown(
+    'where it is open',
+    instances,
+    /^At gateway-2: (?:open since|half-open, opened) \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, \S.*At gateway-1 \(this one\): closed$/,
+  );
+  assert.is(await textOf(card(page, 'default').locator('.badge')), 'Healthy', 'this instance reaches it');
+  const link = instances.getByRole('link', { name: 'gateway-2' });
+  assert.is(await link.getAttribute('href'), 'http://gateway-2.example:9999/dashboard');
+  await link.focus();
+  await page.waitForTimeout(3000);
+  assert.is(await page.evaluate('document.activeElement.textContent'), 'gateway-2', 'it keeps the focus');
+  await fitsEverywhere(page);
+  await other.kill();
+  await until('it to be gone', SOON_MS, async () => !(await instances.isVisible()));
+});
+several.run();
 
 const TOKEN = 'a-token-of-16-ch';
 const signed = suite<World>('the page, with a token');

@@ -19,6 +19,11 @@ const FEES = [
 ] as const;
 const BROWSERS = ['chromium', 'google-chrome'];
 
+export interface Another {
+  readonly url: string;
+  readonly kill: () => Promise<unknown>;
+}
+
 /** What `npm start` runs, on free ports: breakable processors, their lab, and a gateway that can be killed. */
 export class Site {
   readonly port: number;
@@ -88,9 +93,23 @@ export class Site {
 
   async start(): Promise<void> {
     this.#gateway = new Child('dist/gateway.js', this.#environment);
-    await until('the gateway to be ready', READY_MS, async () => {
-      return (await exchange('GET', `${this.url}/readyz`)).status === 200;
+    await untilReady(this.url);
+  }
+
+  /** Another instance with the same books; `settings` replace those of the first. */
+  async startAnother(instanceId: string, settings: Readonly<Record<string, string>>): Promise<Another> {
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const gateway = new Child('dist/gateway.js', {
+      ...this.#environment,
+      LISTEN: url.replace('http://', ''),
+      INSTANCE_ID: instanceId,
+      JOURNAL_DIR: join(temporaryDirectory(), 'journal'),
+      ...settings,
     });
+    const kill = () => gateway.kill();
+    this.#closers.push(() => void kill());
+    await untilReady(url);
+    return { url, kill };
   }
 
   /** Kills the gateway, as a crash would. */
@@ -103,6 +122,12 @@ export class Site {
     await this.kill();
     for (const close of this.#closers.toReversed()) close();
   }
+}
+
+async function untilReady(url: string): Promise<void> {
+  await until('the gateway to be ready', READY_MS, async () => {
+    return (await exchange('GET', `${url}/readyz`)).status === 200;
+  });
 }
 
 /** Path of Chromium or Chrome on this machine. */

@@ -118,6 +118,34 @@ export function refresh(place, next) {
   fit(place);
 }
 
+/**
+ * Gives `node` these children, and leaves those in place whose text is the same: they keep the focus and the selection.
+ *
+ * @param {Element} node
+ * @param {readonly Node[]} children
+ */
+function refreshChildren(node, children) {
+  const now = [...node.childNodes];
+  for (const [at, child] of children.entries()) {
+    const before = now[at];
+    if (before === undefined) node.append(child);
+    else if (before.textContent !== child.textContent || before.nodeName !== child.nodeName)
+      before.replaceWith(child);
+  }
+  for (const surplus of now.slice(children.length)) surplus.remove();
+}
+
+/** Gives a list these items, as `refreshChildren` does. @param {HTMLElement} list @param {readonly HTMLElement[]} items */
+export function refreshItems(list, items) {
+  const now = [...list.children];
+  for (const [at, item] of items.entries()) {
+    const before = now[at];
+    if (before === undefined) list.append(item);
+    else refreshChildren(before, [...item.childNodes]);
+  }
+  for (const surplus of now.slice(items.length)) surplus.remove();
+}
+
 /** Shows rows as lists if the columns of the table do not fit. @param {HTMLElement} place */
 function fit(place) {
   place.classList.remove('stacked');

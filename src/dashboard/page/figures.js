@@ -75,7 +75,9 @@ export class Figures {
       this.#tile('Fees paid', inCurrency('Fees paid')),
       this.#tile('Books', term('Books')),
     );
-    this.#cards = hello.processors.map((processor, index) => card(processor, index, hello.operates));
+    this.#cards = hello.processors.map((processor, index) =>
+      card(processor, index, hello.operates, (id) => this.#instance(id)),
+    );
     byId('processors').replaceChildren(...this.#cards.map(({ node }) => node));
     if (hello.operates) byId('processors').after(additionButton());
     const owner = term('Owner', 'owner');

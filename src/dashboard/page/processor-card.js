@@ -1,9 +1,9 @@
 import { controls } from './control.js';
-import { element, write } from './element.js';
+import { element, refreshItems, write } from './element.js';
 import { term } from './help.js';
 import { ago, count, duration, feeText, limitTexts, moment, NONE, rate } from './text.js';
 
-/** @import { Frame, Hello, ProcessorFigures } from '../frame.ts' */
+/** @import { Frame, Hello, InstanceCircuit, ProcessorFigures } from '../frame.ts' */
 /** @import { Limits } from '../../core/terms.ts' */
 
 const LIMITS = ['Calls at once', 'Calls a second', 'Amounts'];
@@ -20,13 +20,23 @@ export const STATES = /** @type {const} */ ({
   idle: { word: 'Idle', tone: 'quiet' },
 });
 
-/** The card of one processor. @param {Hello['processors'][number]} processor @param {number} index @param {boolean} operates */
-export function card(processor, index, operates) {
+/**
+ * The card of one processor.
+ *
+ * @param {Hello['processors'][number]} processor
+ * @param {number} index
+ * @param {boolean} operates
+ * @param {(id: string) => string | Node} instance names an instance, and leads to it if that is possible
+ */
+export function card(processor, index, operates, instance) {
   const { name, contract, terms: configured } = processor;
   const badge = element('span', 'badge', NONE);
   const big = element('strong', 'rate', NONE);
   const sentence = element('p', 'reason', '');
   const circuit = element('span', '', '');
+  const instances = element('ul', 'instances about');
+  instances.ariaLabel = `Instances that see the circuit of ${name}`;
+  instances.hidden = true;
   const changed = element('p', 'changed about', '');
   const facts = ['Observed', 'Reported', 'Health call', 'In flight', 'Oldest call', 'In doubt', ...LIMITS];
   const values = facts.map(() => element('dd', '', NONE));
@@ -43,6 +53,7 @@ export function card(processor, index, operates) {
     element('p', 'big', big, element('span', '', 'settled per second')),
     sentence,
     element('p', 'circuit about', 'Its ', term('Circuit', 'circuit'), circuit),
+    instances,
     changed,
     list,
   );
@@ -74,7 +85,11 @@ export function card(processor, index, operates) {
   };
 
   /** @param {ProcessorFigures} figures @param {number} atMs */
-  const showCircuit = (figures, atMs) => write(circuit, ` ${circuitText(figures, atMs)}`);
+  const showCircuit = (figures, atMs) => {
+    write(circuit, ` ${circuitText(figures, atMs)}`);
+    instances.hidden = figures.instances.length === 0;
+    refreshItems(instances, instanceItems(figures.instances, atMs, instance));
+  };
 
   /** @param {Frame} frame */
   const showChange = ({ deployment, atMs }) => {
@@ -97,6 +112,28 @@ function circuitText({ breakerOpen, openedAgeMs, openedWhy, closedAgeMs }, atMs)
   return breakerOpen
     ? `is open for ${ago(openedAgeMs)}. It ${opened} Before, it closed ${closed}.`
     : `closed ${closed}. It ${opened}`;
+}
+
+/**
+ * A line for each instance at which the circuit is open, and one for all others that see the same.
+ *
+ * @param {readonly InstanceCircuit[]} circuits
+ * @param {number} atMs
+ * @param {(id: string) => string | Node} instance
+ */
+function instanceItems(circuits, atMs, instance) {
+  const open = circuits.flatMap(({ instanceId, state, openedAgeMs, why }) => {
+    if (openedAgeMs === null) return [];
+    const since = `: ${state === 'open' ? 'open since' : 'half-open, opened'} ${moment(atMs - openedAgeMs)}`;
+    return [element('li', '', 'At ', instance(instanceId), since, why === '' ? '' : `, ${why}`)];
+  });
+  const others = /** @type {const} */ (['closed', 'unknown']).flatMap((state) => {
+    const ids = circuits.filter((circuit) => circuit.state === state).map(({ instanceId }) => instanceId);
+    if (ids.length === 0) return [];
+    const names = ids.flatMap((id, at) => (at === 0 ? [instance(id)] : [', ', instance(id)]));
+    return [element('li', '', 'At ', ...names, state === 'closed' ? ': closed' : ': not known')];
+  });
+  return [...open, ...others];
 }
 
 /** What holds, and in parentheses what is configured if that differs. @param {Limits} limits @param {Limits} configured */

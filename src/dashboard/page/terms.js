@@ -38,7 +38,7 @@ export const TERMS = {
     read: 'docs/dashboard.md',
   },
   Circuit: {
-    text: 'Whether payments are sent to the processor. It opens when the processor fails or asks for a rest, and closes when a payment that is sent to find out has been taken, or when the processor says that it works. Each instance has its own.',
+    text: 'Whether payments are sent to the processor. It opens when the processor fails or asks for a rest, and closes when a payment that is sent to find out has been taken, or when the processor says that it works. Half-open: the processor says that it works, and a payment is sent to find out. Each instance has its own: if it is not closed at every instance, the card says what each sees.',
     read: 'docs/events.md',
   },
   'Health call': {
