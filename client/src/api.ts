@@ -337,6 +337,7 @@ export type PostProblem =
       | '/errors#queue-full'
       | '/errors#journal-unavailable'
       | '/errors#ledger-unavailable'
+      | '/errors#books-frozen'
       | '/errors#stopping'
       | 'about:blank'
     >;

@@ -21,7 +21,15 @@ export type Verdict =
   | 'queue-full'
   | 'journal-unavailable'
   | 'ledger-unavailable'
+  | Frozen
   | Rejection;
+
+/** The payment was not accepted, because nothing in the books may change now. */
+export interface Frozen {
+  readonly kind: 'books-frozen';
+  /** For people: why, and what ends it. */
+  readonly reason: string;
+}
 
 /** The payment was posted before, and its processor has rejected it for good, or an operator has cancelled it. */
 export interface Rejection {
@@ -318,6 +326,8 @@ export class PaymentAcceptor {
     const reply = await shard.commit(owner, [], batch.map(reservation));
     if (reply.kind === 'unavailable') {
       this.#parts.metrics.count('commitFailures');
+      const { refusal, reason } = reply;
+      if (refusal === 'frozen') return batch.map(() => ({ kind: 'books-frozen', reason }));
       void lease.abandon(owner);
       return batch.map(() => 'ledger-unavailable');
     }

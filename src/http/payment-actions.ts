@@ -11,7 +11,7 @@ import type { IdempotencyCache } from '../shared-memory/idempotency-cache.ts';
 import { type Exchange, FRESH_JSON_HEADERS } from './exchange.ts';
 import { type OperatorGuard, receiveChange, signature } from './operator-change.ts';
 import { type Order, readOrder } from './payment-orders.ts';
-import { problem } from './problem.ts';
+import { ledgerProblem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { guardedRoute, refuse } from './route.ts';
 import type { HttpRequest, WebApp } from './uws.ts';
@@ -47,7 +47,7 @@ const LOGGED: Readonly<Record<Action['what'], string>> = {
  * | 200                      | the result of each payment, in the order of the request                           |
  * | 400 `malformed-json`     | the body is not a JSON object                                                     |
  * | 403 `other-origin`       | it comes from a page of another origin                                            |
- * | 409 `books-not-in-use`   | the books may not know where a payment was sent since                             |
+ * | 409 `books-not-in-use`   | the books may not know where a payment was sent since; frozen meanwhile: it may have been done to some |
  * | 422 `action-not-valid`   | a member is missing, unknown or invalid                                           |
  * | 503 `ledger-unavailable` | the ledger does not answer; it may have been done to some, and may be repeated    |
  */
@@ -95,7 +95,7 @@ async function carryOut(parts: PaymentActionParts, exchange: Exchange, order: Or
     return refuse(exchange, problem('books-not-in-use', { detail }));
   }
   const reply = await act(parts, order);
-  if (reply.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
+  if (reply.kind === 'unavailable') return refuse(exchange, ledgerProblem(reply));
   const replies = reply.value;
   const results = payments.map(({ correlationId }, index) => ({ correlationId, result: replies[index] }));
   const doneCount = replies.filter((result) => DONE.includes(result)).length;

@@ -23,7 +23,7 @@ import { isOwnOrigin } from './origin.ts';
 import type { PaymentAcceptor } from './payment-acceptor.ts';
 import { acceptBatch, linesOf } from './payment-batch.ts';
 import { paymentJson, storyJson } from './payment-json.ts';
-import { type Problem, problem } from './problem.ts';
+import { ledgerProblem, type Problem, problem } from './problem.ts';
 import { unknownParameter } from './query.ts';
 import { refusalIndex, refusalOf } from './refusal.ts';
 import { type Guard, guardedRoute, refuse, route } from './route.ts';
@@ -348,7 +348,7 @@ export class PaymentRoutes {
     const purgedAtMs = Math.max(clock.nowMs(), sharedState.purgedAtMs) + 1;
     const reply = await ledger.purge(purgedAtMs);
     if (reply.kind === 'unavailable') {
-      this.#refuseUnread(exchange);
+      this.#refuseUnread(exchange, ledgerProblem(reply));
       return;
     }
     metrics.count('purges');

@@ -1,4 +1,5 @@
 import { PROCESSORS_MAX } from '../core/terms.ts';
+import type { Unavailable } from '../ledger/ledger.ts';
 
 /**
  * Every error that the gateway answers, as `application/problem+json` (RFC 9457). The key is the fragment of its `type`
@@ -296,6 +297,12 @@ const PROBLEMS = {
     detail: 'The ledger does not answer.',
     retryAfterSeconds: 1,
   },
+  'books-frozen': {
+    status: '503 Service Unavailable',
+    title: 'Books frozen',
+    detail: 'The books are frozen. The payment was not accepted.',
+    retryAfterSeconds: 5,
+  },
   'audit-failed': {
     status: '503 Service Unavailable',
     title: 'Audit failed',
@@ -357,6 +364,13 @@ export function problem(
 export function methodNotAllowed(allow: string): Problem {
   const { headers, ...others } = RENDERED['method-not-allowed'];
   return { ...others, headers: [...headers, ['Allow', allow]] };
+}
+
+/** The answer to an operator whose request the ledger has not carried out. */
+export function ledgerProblem({ reason, refusal }: Unavailable): Problem {
+  return refusal === 'frozen'
+    ? problem('books-not-in-use', { detail: reason })
+    : problem('ledger-unavailable');
 }
 
 export function problemSlugs(): ProblemSlug[] {

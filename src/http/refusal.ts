@@ -32,6 +32,7 @@ const REFUSALS = [
   'idempotency-key-not-a-uuid',
   'idempotency-key-differs',
   'batches-limit',
+  'books-frozen',
 ] as const satisfies readonly ProblemSlug[];
 assert.ok(REFUSALS.length <= REFUSALS_MAX);
 
@@ -50,6 +51,8 @@ export function refusalIndex(slug: ProblemSlug): number {
 export function refusalOf(verdict: Verdict): Problem | null {
   if (verdict === 'accepted') return null;
   if (typeof verdict === 'string') return problem(verdict);
+  if (verdict.kind === 'books-frozen')
+    return problem(verdict.kind, { detail: `The payment was not accepted: ${verdict.reason}.` });
   const detail = `This payment was accepted earlier, and has been rejected for good: ${verdict.reason}`;
   return problem(verdict.kind, { detail });
 }

@@ -253,17 +253,38 @@ export interface Shard extends Ledger {
   takeUpkeepTurn(lastTurn: number): Promise<Reply<Turn>>;
 }
 
-/** `unavailable` is an expected failure. The request may or may not have been carried out. */
-export type Reply<T> =
-  | { readonly kind: 'ok'; readonly value: T }
-  | { readonly kind: 'unavailable'; readonly reason: string };
+/** `unavailable` is an expected failure. The request may or may not have been carried out, except while the books are frozen. */
+export type Reply<T> = { readonly kind: 'ok'; readonly value: T } | Unavailable;
+
+export interface Unavailable {
+  readonly kind: 'unavailable';
+  readonly reason: string;
+  /** Why a ledger that answers has not done it; undefined: it does not answer. */
+  readonly refusal?: 'frozen' | 'refused';
+}
 
 export function ok<T>(value: T): Reply<T> {
   return { kind: 'ok', value };
 }
 
-export function unavailable(reason: string): Reply<never> {
+export function unavailable(reason: string): Unavailable {
   return { kind: 'unavailable', reason };
+}
+
+/** The ledger answers, and does not do it. */
+export function refused(reason: string): Unavailable {
+  return { kind: 'unavailable', reason, refusal: 'refused' };
+}
+
+/** The books are frozen: nothing was carried out. `reason` says what ends that (`frozenReason`). */
+export function frozen(reason: string): Unavailable {
+  return { kind: 'unavailable', reason, refusal: 'frozen' };
+}
+
+/** The failure in a sentence for people, which blames the ledger only for what it has done. */
+export function failureText({ reason, refusal }: Unavailable): string {
+  if (refusal === 'frozen') return reason;
+  return `the ledger ${refusal === 'refused' ? 'cannot do this' : 'does not answer'}: ${reason}`;
 }
 
 /** Why books that can be read have no sum of a window. Another window may have one. */
@@ -283,7 +304,7 @@ export function summed(totals: ProcessorTotals[]): SummaryReply {
 
 /** The reply to a question about all time, for which there is no shorter window. */
 export function exactly<T extends ProcessorTotals>(totals: T[]): Reply<T[]> {
-  return areExact(totals) ? ok(totals) : unavailable(SUM_TOO_LARGE);
+  return areExact(totals) ? ok(totals) : refused(SUM_TOO_LARGE);
 }
 
 export const SUM_TOO_LARGE = 'a sum exceeds 2^53 - 1 cents, the largest exact sum';

@@ -2,8 +2,10 @@ import { test } from 'uvu';
 import * as assert from 'uvu/assert';
 import { readUuid, UUID_BYTES, writeUuid } from '../../src/core/uuid.ts';
 import { type Durability, PaymentAcceptor, type Verdict } from '../../src/http/payment-acceptor.ts';
+import { refusalOf } from '../../src/http/refusal.ts';
 import { type JournalRecord, unfinished } from '../../src/journal/replay.ts';
 import { diskFiles, Journal, type JournalFiles } from '../../src/journal/writer.ts';
+import { IN_USE } from '../../src/ledger/books-status.ts';
 import { Lease } from '../../src/ledger/lease.ts';
 import { MemoryLedger } from '../../src/ledger/memory/ledger.ts';
 import { ledgerOf } from '../../src/ledger/sharded/ledger.ts';
@@ -486,6 +488,32 @@ test('ledger: if it is unavailable, payments are refused and forgotten', async (
   assert.equal(world.journaled(), []);
   assert.is(world.find(1), undefined);
   world.mood.away.clear();
+  assert.equal(await settled([world.accept(1)]), ['accepted']);
+  await world.journal.close();
+  await world.lease.stop();
+});
+
+test('ledger: while the books are frozen, the verdict has the reason, and the owner stays', async () => {
+  const world = setUp('ledger', 4);
+  await world.lease.start();
+  const { owner } = world.lease;
+  await must(world.books.setBooksStatus({ kind: 'behind', sinceMs: 1, detail: 'a copy' }));
+  const verdicts = await settled([world.accept(1), world.accept(2)]);
+  for (const verdict of verdicts) {
+    assert.ok(typeof verdict === 'object' && verdict?.kind === 'books-frozen');
+    assert.match(verdict.reason, /a copy.*dinossauro audit --adopt/);
+    const refusal = refusalOf(verdict);
+    assert.is(refusal?.status, '503 Service Unavailable');
+    assert.equal(
+      refusal?.headers.find(([name]) => name === 'Retry-After'),
+      ['Retry-After', '5'],
+    );
+    assert.match(refusal?.body ?? '', /books-frozen.*not accepted: the books are a restored copy \(a copy\)/);
+  }
+  assert.is(world.lease.owner, owner, 'nothing was written that another owner would have to take over');
+  assert.is(world.ring.room, 4);
+  assert.equal(world.journaled(), []);
+  await must(world.books.setBooksStatus(IN_USE));
   assert.equal(await settled([world.accept(1)]), ['accepted']);
   await world.journal.close();
   await world.lease.stop();

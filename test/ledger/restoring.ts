@@ -171,7 +171,10 @@ export function registerRestoring(check: Check): void {
       const refused = [await ledger.commit(owner, [], [claimOf(2)]), await ledger.purge(T0_MS)];
       for (const reply of refused) {
         assert.is(reply.kind, 'unavailable');
-        if (reply.kind === 'unavailable') assert.match(reply.reason, status.detail);
+        if (reply.kind !== 'unavailable') continue;
+        assert.is(reply.refusal, 'frozen');
+        assert.match(reply.reason, /^(?:shard \d of \d: )?the books /);
+        assert.match(reply.reason, status.detail);
       }
       assert.equal(await must(ledger.takeOver(owner, other, 1)), []);
       assert.is(await must(ledger.renewLease(owner, FOREVER_MS)), true, 'leases go on');

@@ -26,6 +26,7 @@ import {
   type CommitReply,
   type FeeTotals,
   type FoldedTime,
+  frozen,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -39,13 +40,13 @@ import {
   type Reply,
   type RestoredEntry,
   type RestoreReply,
+  refused,
   type Settlement,
   type Shard,
   type SummaryReply,
   summed,
   type Turn,
   type UnitTotals,
-  unavailable,
   type WorkerId,
 } from '../ledger.ts';
 import { FIRST_POSITION, type ProcessorEvent, readCursor } from '../outbox.ts';
@@ -355,7 +356,7 @@ export class LmdbLedger implements Shard {
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
     assertRestored(this.#processors.numbers.length, entries);
     return this.#tried(() => {
-      if (!this.#owners.isAlive(owner)) return unavailable(RESTORING_OWNER_GONE);
+      if (!this.#owners.isAlive(owner)) return refused(RESTORING_OWNER_GONE);
       return ok(
         new LmdbRestore(owner, this.#status.get(), this.#folding.folded, this.#commitParts).run(entries),
       );
@@ -457,17 +458,17 @@ export class LmdbLedger implements Shard {
   /** A transaction that changes nothing while the books are frozen. */
   #change<T>(work: () => T): Promise<Reply<T>> {
     return this.#tried(() => {
-      const frozen = frozenReason(this.#status.get());
-      return frozen === null ? ok(work()) : unavailable(frozen);
+      const why = frozenReason(this.#status.get());
+      return why === null ? ok(work()) : frozen(why);
     });
   }
 
   /** The same, and only while the owner lives that will have the payments. */
   #byOwner<T>(owner: number, work: () => T): Promise<Reply<T>> {
     return this.#tried(() => {
-      const frozen = frozenReason(this.#status.get());
-      if (frozen !== null) return unavailable(frozen);
-      return this.#owners.isAlive(owner) ? ok(work()) : unavailable(RESTORING_OWNER_GONE);
+      const why = frozenReason(this.#status.get());
+      if (why !== null) return frozen(why);
+      return this.#owners.isAlive(owner) ? ok(work()) : refused(RESTORING_OWNER_GONE);
     });
   }
 

@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open, type RootDatabase, TransactionFlags } from 'lmdb';
-import { type BooksSize, ok, type Reply, unavailable } from '../ledger.ts';
+import { type BooksSize, ok, type Reply, refused, unavailable } from '../ledger.ts';
 import { DATA_FILE } from './data-file.ts';
 import { holdingKeys, LAYOUT, LAYOUT_KEY, NO_OWNER } from './records.ts';
 
@@ -131,7 +131,7 @@ export class LmdbStore {
       return ok(run());
     } catch (error) {
       if (error instanceof Error && 'code' in error && typeof error.code === 'number') {
-        return unavailable(error.message);
+        return refused(error.message);
       }
       throw error;
     }

@@ -26,6 +26,7 @@ import {
   type CommitReply,
   type FeeTotals,
   type FoldedTime,
+  frozen,
   type HealthReport,
   type IndexedState,
   type LedgerEntry,
@@ -39,6 +40,7 @@ import {
   type Reply,
   type RestoredEntry,
   type RestoreReply,
+  refused,
   type Settlement,
   type Shard,
   type SummaryReply,
@@ -346,7 +348,7 @@ export class MemoryLedger implements Shard {
 
   restoreEntries(owner: number, entries: readonly RestoredEntry[]): Promise<Reply<RestoreReply[]>> {
     assertRestored(this.#names.length, entries);
-    if (!this.#entries.isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    if (!this.#entries.isAlive(owner)) return Promise.resolve(refused(RESTORING_OWNER_GONE));
     return this.#answer(() => entries.map((entry) => this.#entries.restore(owner, entry)));
   }
 
@@ -372,7 +374,7 @@ export class MemoryLedger implements Shard {
 
   reopen(owner: number, action: Action, payments: readonly Reopening[]): Promise<Reply<ReopenReply[]>> {
     assertActionPayments(payments);
-    if (!this.#entries.isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    if (!this.#entries.isAlive(owner)) return Promise.resolve(refused(RESTORING_OWNER_GONE));
     return this.#act(action, payments, (payment) => this.#entries.reopen(owner, payment), ['reopened']);
   }
 
@@ -389,7 +391,7 @@ export class MemoryLedger implements Shard {
 
   release(owner: number, action: Action, payments: readonly NamedPayment[]): Promise<Reply<ReleaseReply[]>> {
     assertActionPayments(payments);
-    if (!this.#entries.isAlive(owner)) return Promise.resolve(unavailable(RESTORING_OWNER_GONE));
+    if (!this.#entries.isAlive(owner)) return Promise.resolve(refused(RESTORING_OWNER_GONE));
     const release = ({ correlationId }: NamedPayment) => this.#entries.release(owner, correlationId);
     return this.#act(action, payments, release, ['released']);
   }
@@ -480,8 +482,8 @@ export class MemoryLedger implements Shard {
 
   /** As `#answer`, unless the books are frozen. */
   async #change<T>(work: () => T): Promise<Reply<T>> {
-    const frozen = frozenReason(this.#store.status);
-    return frozen === null ? this.#answer(work) : unavailable(frozen);
+    const why = frozenReason(this.#store.status);
+    return why === null ? this.#answer(work) : frozen(why);
   }
 
   /** Does the same to each payment, and logs those to which it was `done`. */

@@ -16,7 +16,7 @@ import {
   type ReopenReply,
 } from '../actions.ts';
 import { cancelReason } from '../cancel.ts';
-import { ok, type Reply, unavailable } from '../ledger.ts';
+import { ok, type Reply, refused } from '../ledger.ts';
 import type { RedisBooks } from './books.ts';
 import type { BookKeys, Key } from './keys.ts';
 import type { RedisOutbox } from './outbox.ts';
@@ -136,7 +136,7 @@ export class RedisActions {
       if (bytes[0] !== UNDECLARED) return ok(bytes);
       for (const owner of readOwnerNumbers(bytes, 1)) owners.add(owner);
     }
-    return unavailable('too many owners have these payments');
+    return refused('too many owners have these payments');
   }
 
   async list(): Promise<Reply<LoggedAction[]>> {

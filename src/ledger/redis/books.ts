@@ -284,7 +284,7 @@ function refuseOtherShard(registry: Registry, place: ShardPlace): Registry {
   const { shard } = registry;
   if (shard === shardName(place)) return registry;
   const count = shard.slice(shard.indexOf('/') + 1);
-  throw new Error(
+  throw new UnfitServer(
     `LEDGER_SHARDS is ${place.count}, but these books were made with ${count}: set LEDGER_SHARDS=${count}`,
   );
 }
@@ -303,13 +303,14 @@ async function refuseUnfit(send: Send, isInCluster: boolean): Promise<void> {
   // HELLO, because every account may run it.
   const { mode, role } = mapOf(await send(['HELLO']));
   if ((String(mode) === 'cluster') !== isInCluster) {
-    throw new Error(
+    throw new UnfitServer(
       isInCluster
         ? 'this Redis does not run in cluster mode: write redis:// instead of redis-cluster:// in LEDGER_URL'
         : 'this Redis runs in cluster mode: write redis-cluster:// in LEDGER_URL',
     );
   }
-  if (String(role) !== 'master') throw new Error('this Redis is a replica: LEDGER_URL must name its master');
+  if (String(role) !== 'master')
+    throw new UnfitServer('this Redis is a replica: LEDGER_URL must name its master');
   let info: string;
   try {
     info = String(await send(['INFO', 'memory']));
@@ -320,6 +321,6 @@ async function refuseUnfit(send: Send, isInCluster: boolean): Promise<void> {
   }
   const policy = /^maxmemory_policy:(allkeys\S*)/m.exec(info)?.[1];
   if (policy !== undefined && !/^maxmemory:0\r?$/m.test(info)) {
-    throw new Error(`maxmemory-policy ${policy} would drop payments: set it to noeviction`);
+    throw new UnfitServer(`maxmemory-policy ${policy} would drop payments: set it to noeviction`);
   }
 }

@@ -5,9 +5,9 @@ import {
   type CommitReply,
   ok,
   type Reply,
+  refused,
   type Settlement,
   type SettleReply,
-  unavailable,
 } from '../ledger.ts';
 import type { RedisBooks } from './books.ts';
 import type { RedisOutbox } from './outbox.ts';
@@ -63,7 +63,7 @@ export class Committer {
     const claimed = [...first.value.claimed];
     let { holders } = first.value;
     for (let attempt = 1; holders.length > 0; attempt++) {
-      if (attempt === ATTEMPTS_MAX) return unavailable('too many owners have reserved these payments');
+      if (attempt === ATTEMPTS_MAX) return refused('too many owners have reserved these payments');
       this.#reservers = [...new Set([...holders, ...this.#reservers])].slice(0, RESERVERS_MAX);
       // All claims of these ids, in their order: what a later one gets depends on the one that was held up.
       const ids = new Set(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Clock } from '../../core/clock.ts';
 import { errorReason } from '../../core/reason.ts';
-import { ok, type Reply, unavailable } from '../ledger.ts';
+import { frozen, ok, type Reply, refused, type Unavailable, unavailable } from '../ledger.ts';
 
 /** The part of the driver that a connection uses. Bulk strings in replies are Buffers. */
 export interface RedisDriver {
@@ -41,6 +41,11 @@ const LAST_BACKOFF_MS = 1000;
  */
 const FATAL_REPLIES = ['READONLY', 'UNBLOCKED', 'BOOKS', 'STALE', 'MASTERDOWN', 'MOVED', 'CLUSTERDOWN'];
 
+/** How the functions on the books say that these are frozen. */
+const FROZEN = 'FROZEN ';
+/** What the server answers begins with a code. */
+const ERROR_REPLY = /^[A-Z]+ /;
+
 /** What a question throws if its server must not be used any longer. It ends the connection as well. */
 export class UnfitServer extends Error {}
 
@@ -62,7 +67,7 @@ export class RedisConnection {
   readonly #pending = new Set<{ readonly deadlineMs: number }>();
   #state: 'opening' | 'ready' | 'waiting' | 'closed' = 'opening';
   #driver: RedisDriver | undefined;
-  #reason = 'not connected yet';
+  #failure = unavailable('not connected yet');
   #failures = 0;
   #cancelRetry: () => void = () => {};
   #cancelWatch: (() => void) | undefined;
@@ -83,35 +88,35 @@ export class RedisConnection {
   /** Runs `question` on a ready connection; replies `unavailable` at once while no connection is ready. */
   async ask<T>(question: (send: Send) => Promise<T>): Promise<Reply<T>> {
     const driver = this.#driver;
-    if (this.#state !== 'ready' || driver === undefined) return unavailable(this.#reason);
+    if (this.#state !== 'ready' || driver === undefined) return this.#failure;
     try {
       return ok(await question(this.#sender(driver)));
     } catch (error) {
       // A bug in this code must not look like an unavailable Redis.
       if (error instanceof assert.AssertionError || error instanceof TypeError) throw error;
-      if (this.#driver !== driver) return unavailable(this.#reason);
-      const reason = errorReason(error);
-      const isFatal = FATAL_REPLIES.some((code) => reason.startsWith(`${code} `));
-      if (isFatal || error instanceof UnfitServer) this.#lose(driver, reason);
-      return unavailable(reason);
+      if (this.#driver !== driver) return this.#failure;
+      const failure = failureOf(error);
+      const isFatal = FATAL_REPLIES.some((code) => failure.reason.startsWith(`${code} `));
+      if (isFatal || error instanceof UnfitServer) this.#lose(driver, failure);
+      return failure;
     }
   }
 
   close(): void {
     if (this.#state === 'closed') return;
     const driver = this.#driver;
-    this.#reason = 'the ledger is closed';
+    this.#failure = unavailable('the ledger is closed');
     this.#enter('closed', undefined);
     driver?.destroy();
   }
 
   #open(): void {
     const driver = this.#options.newDriver();
-    driver.on('error', (error) => this.#lose(driver, errorReason(error)));
+    driver.on('error', (error) => this.#lose(driver, failureOf(error)));
     this.#enter('opening', driver);
     const { clock, timeoutMs } = this.#options;
     this.#cancelOpening = clock.after(timeoutMs, () =>
-      this.#lose(driver, `no connection within ${timeoutMs} ms`),
+      this.#lose(driver, unavailable(`no connection within ${timeoutMs} ms`)),
     );
     void this.#prepare(driver);
   }
@@ -123,16 +128,16 @@ export class RedisConnection {
       if (this.#driver !== driver) return driver.destroy();
       await this.#options.prepare(this.#sender(driver));
     } catch (error) {
-      this.#lose(driver, errorReason(error));
+      this.#lose(driver, failureOf(error));
     }
     if (this.#driver !== driver) return;
     this.#failures = 0;
     this.#enter('ready', driver);
   }
 
-  #lose(driver: RedisDriver, reason: string): void {
+  #lose(driver: RedisDriver, failure: Unavailable): void {
     if (this.#driver !== driver) return;
-    this.#reason = reason;
+    this.#failure = failure;
     this.#enter('waiting', undefined);
     driver.destroy();
     const { clock, random } = this.#options;
@@ -165,7 +170,7 @@ export class RedisConnection {
 
   /** Answers come in order, so only the oldest command needs a timer. */
   async #watched(driver: RedisDriver, send: () => Promise<unknown>): Promise<unknown> {
-    if (this.#driver !== driver) throw new Error(this.#reason);
+    if (this.#driver !== driver) throw new Error(this.#failure.reason);
     if (this.#pending.size >= this.#options.pendingLimit)
       throw new Error('too many commands are waiting for Redis');
     const command = { deadlineMs: this.#options.clock.monotonicMs() + this.#options.timeoutMs };
@@ -186,8 +191,14 @@ export class RedisConnection {
       const leftMs = oldest.deadlineMs - this.#options.clock.monotonicMs();
       if (leftMs > 0) this.#cancelWatch = this.#watch(leftMs);
       else if (this.#driver !== undefined) {
-        this.#lose(this.#driver, `no answer within ${this.#options.timeoutMs} ms`);
+        this.#lose(this.#driver, unavailable(`no answer within ${this.#options.timeoutMs} ms`));
       }
     });
   }
+}
+
+function failureOf(error: unknown): Unavailable {
+  const reason = errorReason(error);
+  if (reason.startsWith(FROZEN)) return frozen(reason.slice(FROZEN.length));
+  return error instanceof UnfitServer || ERROR_REPLY.test(reason) ? refused(reason) : unavailable(reason);
 }

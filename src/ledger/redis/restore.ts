@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { storyCode } from '../../core/attempt.ts';
 import { type BooksStatus, booksStatusText, frozenReason, readBooksStatus } from '../books-status.ts';
 import { keptReason } from '../commit.ts';
-import { ok, type Reply, type RestoredEntry, type RestoreReply, unavailable } from '../ledger.ts';
+import { ok, type Reply, type RestoredEntry, type RestoreReply, refused } from '../ledger.ts';
 import { keptStory } from '../restored-entry.ts';
 import type { RedisBooks } from './books.ts';
 import type { RedisOutbox } from './outbox.ts';
@@ -72,7 +72,7 @@ export class RedisRestore {
     for (let attempt = 1; ; attempt++) {
       const places = [...replies.keys()].filter((place) => replies[place] === 'held');
       if (places.length === 0) return ok(replies as RestoreReply[]);
-      if (attempt > HOLDERS_ATTEMPTS_MAX) return unavailable('too many owners hold these payments');
+      if (attempt > HOLDERS_ATTEMPTS_MAX) return refused('too many owners hold these payments');
       const open = places.map((place) => entries[place] as RestoredEntry);
       const reply = await this.#write(owner, open, [...holders]);
       if (reply.kind === 'unavailable') return reply;

@@ -314,7 +314,7 @@ class ShardedLedger implements Ledger {
 
   #named<T>(position: number, reply: Reply<T>): Reply<T> {
     if (reply.kind === 'ok') return reply;
-    return unavailable(`shard ${position} of ${this.shards.length}: ${reply.reason}`);
+    return { ...reply, reason: `shard ${position} of ${this.shards.length}: ${reply.reason}` };
   }
 }
 
