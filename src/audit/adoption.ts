@@ -7,7 +7,7 @@ import { isOpen, type Payment, type Totals } from '../core/payment.ts';
 import { isKnown } from '../ledger/actions.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
-import { type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { failureText, type LedgerEntry, ok, type Reply } from '../ledger/ledger.ts';
 import { exactEndMs } from '../ledger/retention.ts';
 import { type KnownThere, knownPayment } from '../processor/known-payment.ts';
 import { Inquiry, type InquiryParts } from './inquiry.ts';
@@ -98,7 +98,7 @@ export class Adoption {
   async run(): Promise<Outcome<AdoptionReport>> {
     const { writer, clock } = this.#parts;
     const status = await tried(clock, () => writer.ledger.booksStatus());
-    if (status.kind === 'unavailable') return failed(`the ledger does not answer: ${status.reason}`);
+    if (status.kind === 'unavailable') return failed(failureText(status));
     const before = status.value;
     if (before.kind !== 'behind' && before.kind !== 'unproven') {
       return failed(
@@ -107,7 +107,7 @@ export class Adoption {
     }
     await this.#waitForCalls(before.sinceMs);
     const report = await this.#adopt(before);
-    return report.kind === 'ok' ? report : failed(`the ledger does not answer: ${report.reason}`);
+    return report.kind === 'ok' ? report : failed(failureText(report));
   }
 
   async #adopt(before: BooksStatus): Promise<Reply<AdoptionReport>> {
@@ -266,7 +266,7 @@ export class Adoption {
     // Unproven books may have been folded beyond the restore: then the rest of that minute or hour counts on both sides.
     const period = { fromMs: 0, toMs: exactEndMs(toMs, time.value.folded) };
     const ours = await totalsUntil(writer.ledger, clock, period.toMs);
-    if (ours.kind === 'unavailable') return unavailable(ours.reason);
+    if (ours.kind === 'unavailable') return ours;
     const compared: ComparedTotals[] = [];
     for (const [processor, name] of this.#names.entries()) {
       const { count = 0, amountCents = 0 } = ours.value.find((each) => each.name === name) ?? {};

@@ -3,7 +3,7 @@ import { systemClock } from '../core/clock.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { isSetupError } from '../core/setup-error.ts';
 import { parseWindow } from '../core/time-window.ts';
-import { SUM_TOO_LARGE } from '../ledger/ledger.ts';
+import { failureText, SUM_TOO_LARGE } from '../ledger/ledger.ts';
 import { hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger } from '../ledger/open.ts';
 import { tooFineReason } from '../ledger/retention.ts';
@@ -115,7 +115,7 @@ async function auditHere(
     case 'too-large':
       return failed(`${SUM_TOO_LARGE}: choose a shorter period`);
     case 'unavailable':
-      return failed(`LEDGER_URL: the ledger does not answer: ${reply.reason}`);
+      return failed(`LEDGER_URL: ${failureText(reply)}`);
   }
 }
 

@@ -18,7 +18,7 @@ import { failed, type Outcome } from '../core/outcome.ts';
 import { syncPath } from '../core/sync-path.ts';
 import { DATA_FILE, hasDataFile } from '../ledger/lmdb/data-file.ts';
 import { enterLedger } from '../ledger/open.ts';
-import { unanswered } from './import.ts';
+import { unfinished } from './import.ts';
 import { msOf, stampOf } from './line-field.ts';
 import { openBooks } from './open-books.ts';
 import { tried } from './walk.ts';
@@ -112,7 +112,7 @@ export async function markRestored(
   const { ledger, close } = opened.value;
   try {
     const status = await tried(clock, () => ledger.booksStatus());
-    if (status.kind === 'unavailable') return unanswered(status.reason);
+    if (status.kind === 'unavailable') return unfinished(status);
     const { kind } = status.value;
     if (kind === 'moved' || kind === 'filling') {
       return failed(`these books cannot be used: ${kind}, ${status.value.detail}`);
@@ -120,7 +120,7 @@ export async function markRestored(
     const set = await tried(clock, () =>
       ledger.setBooksStatus({ kind: 'behind', sinceMs: clock.nowMs(), detail }),
     );
-    return set.kind === 'ok' ? { kind: 'ok', value: detail } : unanswered(set.reason);
+    return set.kind === 'ok' ? { kind: 'ok', value: detail } : unfinished(set);
   } finally {
     await close();
   }

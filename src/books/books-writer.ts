@@ -9,9 +9,9 @@ import {
   type Reply,
   type RestoredEntry,
   type RestoreReply,
+  refused,
   type Shard,
   type UnitTotals,
-  unavailable,
 } from '../ledger/ledger.ts';
 import type { Folded } from '../ledger/retention.ts';
 import type { BooksEntry } from './line.ts';
@@ -135,7 +135,7 @@ export class BooksWriter {
     await this.#books.close();
     const options = { clock: this.#clock, processorNames: this.#names, mode: 'create' } as const;
     const books = await openBooks(this.#target, options);
-    if (books.kind === 'failed') return unavailable(books.lines.join('; '));
+    if (books.kind === 'failed') return refused(books.lines.join('; '));
     this.#books = books.value;
     return ok(undefined);
   }

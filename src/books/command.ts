@@ -5,6 +5,7 @@ import { systemClock } from '../core/clock.ts';
 import { centsToDecimal } from '../core/money.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { parseWindow } from '../core/time-window.ts';
+import { failureText, SUM_TOO_LARGE } from '../ledger/ledger.ts';
 import { tooFineReason } from '../ledger/retention.ts';
 import { backUpBooks, markRestored, restoreBackup } from './backup.ts';
 import { exportBooks } from './export.ts';
@@ -59,7 +60,9 @@ export function runExport(given: ExportArguments, parts: CommandParts): Promise<
     });
     await books.value.close();
     if (exported.kind === 'too-fine') return failed(`--${exported.bound}: ${tooFineReason(exported)}`);
-    if (exported.kind === 'unavailable') return failed(`the ledger does not answer: ${exported.reason}`);
+    if (exported.kind === 'too-large')
+      return failed(`${SUM_TOO_LARGE}: choose a shorter time with --from and --to`);
+    if (exported.kind === 'unavailable') return failed(failureText(exported));
     if (file !== undefined && partial !== undefined) renameSync(partial, file);
     const { count, totals, sha256 } = exported.value;
     const lines = [`exported ${count} payments, checksum ${sha256}`, ...totals.map(totalsLine)];

@@ -1,7 +1,6 @@
 import type { Writable } from 'node:stream';
 import type { Clock } from '../core/clock.ts';
-import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
-import type { TooFine } from '../ledger/retention.ts';
+import { type Ledger, type LedgerEntry, type NoSum, ok, type Reply } from '../ledger/ledger.ts';
 import { type ExportedTotals, readTotals, windowFault } from './exported-totals.ts';
 import {
   type ExportHeader,
@@ -44,7 +43,7 @@ const JSON_START = '{';
  * as it was when it was read, so an export of books in use is not one moment of them, but no payment that existed all the
  * time is missing, and each charge is counted once: in folded time by the totals, and after that with its payment.
  */
-export async function exportBooks(order: ExportOrder): Promise<Reply<ExportTrailer> | TooFine> {
+export async function exportBooks(order: ExportOrder): Promise<Reply<ExportTrailer> | NoSum> {
   const { ledger, clock, temporaryDirectory } = order;
   const early = await tried(clock, () => ledger.foldedTime());
   if (early.kind === 'unavailable') return early;
@@ -125,7 +124,7 @@ export async function purgedAt(ledger: Ledger, clock: Clock): Promise<Reply<numb
       if (event.kind === 'purged') purgedAtMs = event.purgedAtMs;
     }),
   );
-  if (reply.kind === 'unavailable') return unavailable(reply.reason);
+  if (reply.kind === 'unavailable') return reply;
   reply.value();
   return ok(purgedAtMs);
 }
@@ -152,7 +151,7 @@ async function writeAll(
   payments: SortedPayments,
   totals: ExportedTotals,
   order: ExportOrder,
-): Promise<Reply<ExportTrailer>> {
+): Promise<Reply<ExportTrailer> | NoSum> {
   const { ledger, clock, fromMs, toMs, out } = order;
   const completed = await payments.complete(totals);
   if (completed.kind === 'unavailable') return completed;
@@ -184,7 +183,9 @@ async function writeAll(
   for (const each of fees.value) await writeContent(feeLineOf(each));
   await payments.runs.merge(writeContent);
   const trailer = sums.trailer();
-  await writer.write(`${JSON.stringify(trailer)}\n`);
+  // Without its last line it counts as cut off.
+  const isExact = trailer.totals.every(({ amountCents }) => Number.isSafeInteger(amountCents));
+  if (isExact) await writer.write(`${JSON.stringify(trailer)}\n`);
   await writer.end();
-  return ok(trailer);
+  return isExact ? ok(trailer) : { kind: 'too-large' };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { LAST_MS } from '../ledger/commit.ts';
-import { type Ledger, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { type Ledger, ok, type Reply, refused } from '../ledger/ledger.ts';
 import { type Folded, NOTHING_FOLDED, type TooFine, tooFine } from '../ledger/retention.ts';
 import { walkFolded } from './folded-time.ts';
 import { stampOf } from './line-field.ts';
@@ -57,7 +57,7 @@ export async function readTotals(order: TotalsOrder): Promise<Reply<ExportedTota
     await lines.remove();
     for (const reply of [first, openIds, second]) if (reply.kind !== 'ok') return reply;
   }
-  return unavailable('the totals of folded time change all the time');
+  return refused('the totals of folded time change all the time');
 }
 
 async function readUnits(

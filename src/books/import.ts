@@ -2,7 +2,15 @@ import type { LedgerTarget } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Failed, failed, type Outcome } from '../core/outcome.ts';
 import { type BooksStatus, IN_USE } from '../ledger/books-status.ts';
-import { type FeeTotals, type Ledger, ok, type Reply, type UnitTotals } from '../ledger/ledger.ts';
+import {
+  type FeeTotals,
+  failureText,
+  type Ledger,
+  ok,
+  type Reply,
+  type Unavailable,
+  type UnitTotals,
+} from '../ledger/ledger.ts';
 import { BooksWriter, contradicted, mayBeForgotten, type WrittenCounts } from './books-writer.ts';
 import { contentOf, type VerifiedExport, verifyExport } from './export-file.ts';
 import type { ExportTotals } from './line.ts';
@@ -54,15 +62,15 @@ async function importInto(
   if (begun.kind === 'failed') return begun;
   const isFilling = begun.value;
   const written = await writeAll(writer, file, order, isFilling);
-  if (written.kind === 'unavailable') return unanswered(written.reason);
+  if (written.kind === 'unavailable') return unfinished(written);
   if (writer.counts.different > 0) return contradicted(writer);
   const time = await tried(clock, () => writer.ledger.foldedTime());
-  if (time.kind === 'unavailable') return unanswered(time.reason);
+  if (time.kind === 'unavailable') return unfinished(time);
   const forgotten = mayBeForgotten(writer, time.value.folded);
   if (forgotten !== null) return forgotten;
   if (isFilling) {
     const totals = await totalsUntil(writer.ledger, clock);
-    if (totals.kind === 'unavailable') return unanswered(totals.reason);
+    if (totals.kind === 'unavailable') return unfinished(totals);
     const difference = differenceOf(
       totals.value.map(({ name, count, amountCents }) => ({ processor: name, count, amountCents })),
       file.trailer.totals,
@@ -74,7 +82,7 @@ async function importInto(
       ? { kind: 'behind', sinceMs: clock.nowMs(), detail: `an import of ${path}` }
       : IN_USE;
     const set = await tried(clock, () => writer.ledger.setBooksStatus(status));
-    if (set.kind === 'unavailable') return unanswered(set.reason);
+    if (set.kind === 'unavailable') return unfinished(set);
   }
   return { kind: 'ok', value: writer.counts };
 }
@@ -86,7 +94,7 @@ async function begin(
   { path, clock, intoExisting }: ImportOrder,
 ): Promise<Outcome<boolean>> {
   const status = await tried(clock, () => ledger.booksStatus());
-  if (status.kind === 'unavailable') return unanswered(status.reason);
+  if (status.kind === 'unavailable') return unfinished(status);
   const detail = `dinossauro import ${path}, checksum ${trailer.sha256}`;
   const { kind } = status.value;
   if (kind === 'filling') {
@@ -102,17 +110,17 @@ async function begin(
   }
   if (intoExisting) return { kind: 'ok', value: false };
   const empty = await isEmpty(ledger, clock);
-  if (empty.kind === 'unavailable') return unanswered(empty.reason);
+  if (empty.kind === 'unavailable') return unfinished(empty);
   if (!empty.value) {
     return failed('the books hold payments: import into empty ones, or add --into to add to these');
   }
   // Also if these books never were: empty ones may be folded further than those of the export.
   const purgedAtMs = header.purgedAt === null ? 0 : msOf(header.purgedAt);
   const purged = await tried(clock, () => ledger.purge(purgedAtMs));
-  if (purged.kind === 'unavailable') return unanswered(purged.reason);
+  if (purged.kind === 'unavailable') return unfinished(purged);
   const filling: BooksStatus = { kind: 'filling', sinceMs: clock.nowMs(), detail };
   const set = await tried(clock, () => ledger.setBooksStatus(filling));
-  return set.kind === 'ok' ? { kind: 'ok', value: true } : unanswered(set.reason);
+  return set.kind === 'ok' ? { kind: 'ok', value: true } : unfinished(set);
 }
 
 async function writeAll(
@@ -155,9 +163,6 @@ async function writeAll(
 
 /** Whether a ledger has no payment. */
 export async function isEmpty(ledger: Ledger, clock: Clock): Promise<Reply<boolean>> {
-  const totals = await totalsUntil(ledger, clock);
-  if (totals.kind === 'unavailable') return totals;
-  if (totals.value.some(({ count }) => count > 0)) return ok(false);
   for (let after: string | null = ''; after !== null; ) {
     const from: string = after;
     const page = await tried(clock, () => ledger.page(-Infinity, Infinity, from, 1));
@@ -165,7 +170,9 @@ export async function isEmpty(ledger: Ledger, clock: Clock): Promise<Reply<boole
     if (page.value.entries.length > 0) return ok(false);
     after = page.value.next;
   }
-  return ok(true);
+  // Of folded time there are totals only.
+  const totals = await totalsUntil(ledger, clock);
+  return totals.kind === 'ok' ? ok(totals.value.every(({ count }) => count === 0)) : totals;
 }
 
 /** The first processor whose totals differ, as text; null: none does. A missing one counts as zero. */
@@ -180,6 +187,11 @@ function differenceOf(here: readonly ExportTotals[], expected: readonly ExportTo
   return null;
 }
 
-export function unanswered(reason: string): Failed {
-  return failed(`the ledger does not answer: ${reason}. Run the same command again to continue`);
+/** What a command says that the ledger has stopped. */
+export function unfinished(reply: Unavailable): Failed {
+  const next =
+    reply.refusal === undefined
+      ? 'Run the same command again to continue'
+      : 'Once that is corrected, the same command continues';
+  return failed(`${failureText(reply)}. ${next}`);
 }

@@ -5,13 +5,13 @@ import { isOpen } from '../core/payment.ts';
 import { ledgerName } from '../journal/ledger-mark.ts';
 import { type BooksStatus, continuing, IN_USE } from '../ledger/books-status.ts';
 import { LAST_MS } from '../ledger/commit.ts';
-import { type Ledger, type LedgerEntry, ok, type Reply, unavailable } from '../ledger/ledger.ts';
+import { type Ledger, type LedgerEntry, ok, type Reply } from '../ledger/ledger.ts';
 import type { Folded } from '../ledger/retention.ts';
 import { BooksSum, differenceBetween } from './books-sum.ts';
 import { BooksWriter, contradicted } from './books-writer.ts';
 import { purgedAt } from './export.ts';
 import { copyFolded } from './folded-time.ts';
-import { isEmpty, unanswered } from './import.ts';
+import { isEmpty, unfinished } from './import.ts';
 import { isForgettable } from './line.ts';
 import { type OpenBooks, openBooks } from './open-books.ts';
 import { totalsUntil, tried, walk } from './walk.ts';
@@ -120,12 +120,12 @@ export class Migration {
     for (let passes = 1; !isStopped && passes <= PASSES_MAX; passes++) {
       const before = this.#writer.counts.restored;
       for (const copied of [await this.#copy(last, PAUSE_MS), await this.#copyFolded()])
-        if (copied.kind === 'unavailable') return unanswered(copied.reason);
+        if (copied.kind === 'unavailable') return unfinished(copied);
       const changed = this.#writer.counts.restored - before;
       this.#order.say(`pass ${passes}: ${this.#readCount} payments read, ${changed} copied`);
       last = this.#nextPass(last.startedAtMs);
       const noted = await this.#note(last);
-      if (noted.kind === 'unavailable') return unanswered(noted.reason);
+      if (noted.kind === 'unavailable') return unfinished(noted);
       if (passes > 1 && changed < FEW_CHANGES) break;
     }
     return this.#stop(last);
@@ -135,9 +135,9 @@ export class Migration {
   async #begin(): Promise<Outcome<Beginning>> {
     const { clock } = this.#order;
     const source = await tried(clock, () => this.#source.ledger.booksStatus());
-    if (source.kind === 'unavailable') return unanswered(source.reason);
+    if (source.kind === 'unavailable') return unfinished(source);
     const target = await tried(clock, () => this.#target.booksStatus());
-    if (target.kind === 'unavailable') return unanswered(target.reason);
+    if (target.kind === 'unavailable') return unfinished(target);
     const { kind, detail, progress = '' } = source.value;
     const isStopped = kind === 'moved' && detail === this.#names.to;
     if (kind !== 'in-use' && !isStopped)
@@ -153,8 +153,11 @@ export class Migration {
       return { kind: 'ok', value: { pass: isStopped ? { ...pass, after: '' } : pass, isStopped } };
     }
     const empty = await isEmpty(this.#target, clock);
-    if (empty.kind === 'unavailable') return unanswered(empty.reason);
+    if (empty.kind === 'unavailable') return unfinished(empty);
     if (!empty.value) return failed(`${this.#names.to} holds payments: migrate into an empty ledger`);
+    // Without them, the comparison would fail during the stop.
+    const totals = await totalsUntil(this.#source.ledger, clock);
+    if (totals.kind === 'unavailable') return unfinished(totals);
     return this.#beginIn(isStopped);
   }
 
@@ -162,7 +165,7 @@ export class Migration {
     // The old books first: while they send gateways to the new ones, these stay frozen.
     for (const use of [() => this.#useSource(), () => this.#target.setBooksStatus(IN_USE)]) {
       const set = await tried(this.#order.clock, use);
-      if (set.kind === 'unavailable') return unanswered(set.reason);
+      if (set.kind === 'unavailable') return unfinished(set);
     }
     return this.#beginIn(false);
   }
@@ -171,12 +174,12 @@ export class Migration {
   async #beginIn(isStopped: boolean): Promise<Outcome<Beginning>> {
     const { clock } = this.#order;
     const purgedAtMs = await purgedAt(this.#source.ledger, clock);
-    if (purgedAtMs.kind === 'unavailable') return unanswered(purgedAtMs.reason);
+    if (purgedAtMs.kind === 'unavailable') return unfinished(purgedAtMs);
     const purged = await tried(clock, () => this.#target.purge(purgedAtMs.value));
-    if (purged.kind === 'unavailable') return unanswered(purged.reason);
+    if (purged.kind === 'unavailable') return unfinished(purged);
     const pass: Pass = { sinceMs: 0, startedAtMs: clock.nowMs(), after: '' };
     const noted = await this.#note(pass);
-    return noted.kind === 'ok' ? { kind: 'ok', value: { pass, isStopped } } : unanswered(noted.reason);
+    return noted.kind === 'ok' ? { kind: 'ok', value: { pass, isStopped } } : unfinished(noted);
   }
 
   get #target(): Ledger {
@@ -293,13 +296,13 @@ export class Migration {
       progress: this.#sourceDetail,
     };
     const frozen = await tried(clock, () => this.#source.ledger.setBooksStatus(moved));
-    if (frozen.kind === 'unavailable') return unanswered(frozen.reason);
+    if (frozen.kind === 'unavailable') return unfinished(frozen);
     say('the stop begins: gateways accept payments and send none');
     let difference: string | null = 'not compared yet';
     let count = 0;
     for (const pass of [last, this.#nextPass(0)]) {
       const compared = await this.#copyAndCompare(pass);
-      if (compared.kind === 'unavailable') return unanswered(compared.reason);
+      if (compared.kind === 'unavailable') return unfinished(compared);
       ({ difference, count } = compared.value);
       if (this.#writer.counts.different > 0 || difference === null) break;
       say(`the books still differ (${difference}): everything is copied once more`);
@@ -307,10 +310,10 @@ export class Migration {
     if (this.#writer.counts.different > 0) return this.#giveUp(contradicted(this.#writer).lines);
     if (difference !== null) return this.#giveUp([`the new books differ from the old ones: ${difference}`]);
     for (const copied of [await this.#copyFees(), await this.#copyControls()])
-      if (copied.kind === 'unavailable') return unanswered(copied.reason);
+      if (copied.kind === 'unavailable') return unfinished(copied);
     const inUse = { kind: 'in-use', sinceMs: clock.nowMs(), detail: continuing(this.#names.from) } as const;
     const opened = await tried(clock, () => this.#target.setBooksStatus(inUse));
-    if (opened.kind === 'unavailable') return unanswered(opened.reason);
+    if (opened.kind === 'unavailable') return unfinished(opened);
     return { kind: 'ok', value: { count, stopMs: clock.monotonicMs() - beganMs } };
   }
 
@@ -356,7 +359,7 @@ export class Migration {
     const totals = [];
     for (const ledger of [this.#source.ledger, this.#target]) {
       const summary = await totalsUntil(ledger, clock);
-      if (summary.kind === 'unavailable') return unavailable(summary.reason);
+      if (summary.kind === 'unavailable') return summary;
       totals.push(summary.value.filter((each) => each.count > 0));
     }
     const difference = differenceBetween(

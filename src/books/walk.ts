@@ -5,8 +5,8 @@ import {
   ok,
   type ProcessorTotals,
   type Reply,
+  refused,
   SUM_TOO_LARGE,
-  unavailable,
 } from '../ledger/ledger.ts';
 
 export interface WalkParts {
@@ -60,7 +60,7 @@ export function totalsUntil(
 ): Promise<Reply<ProcessorTotals[]>> {
   return tried(clock, async () => {
     const reply = await ledger.summary(-Infinity, toMs);
-    if (reply.kind === 'too-large') return unavailable(SUM_TOO_LARGE);
-    return reply.kind === 'too-fine' ? unavailable('the books are folded beyond this moment') : reply;
+    if (reply.kind === 'too-large') return refused(SUM_TOO_LARGE);
+    return reply.kind === 'too-fine' ? refused('the books are folded beyond this moment') : reply;
   });
 }

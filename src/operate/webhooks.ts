@@ -6,7 +6,7 @@ import type { Clock } from '../core/clock.ts';
 import type { Environment } from '../core/environment.ts';
 import { failed, type Outcome } from '../core/outcome.ts';
 import { instanceOf } from '../ledger/exclusive-bookmark.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import { failureText, type Ledger } from '../ledger/ledger.ts';
 import { changeProgress, enabled, type Progress, replayed } from '../webhooks/progress.ts';
 import { type WebhookStatus, webhookStatus } from '../webhooks/status.ts';
 import { tableLines } from './table.ts';
@@ -24,7 +24,7 @@ export function listWebhooks(order: WebhookOrder): Lines {
     const rows = [['NAME', 'STATE', 'WAITING', 'OLDEST', 'LAST SUCCESS', 'LAST FAILURE']];
     for (const target of targets) {
       const reply = await webhookStatus(ledger, target);
-      if (reply.kind === 'unavailable') return failed(`the ledger does not answer: ${reply.reason}`);
+      if (reply.kind === 'unavailable') return failed(failureText(reply));
       rows.push(rowOf(reply.value));
     }
     return { kind: 'ok', value: tableLines(rows) };
@@ -54,7 +54,7 @@ function change(
     if (!names.includes(name))
       return failed(`WEBHOOKS_FILE has no endpoint ${name}: it has ${names.join(', ')}`);
     const reply = await changeProgress(ledger, name, next);
-    if (reply.kind === 'unavailable') return failed(`the ledger does not answer: ${reply.reason}`);
+    if (reply.kind === 'unavailable') return failed(failureText(reply));
     if (reply.value === null) return failed(`${name} was changed by others at the same time: try again`);
     const isDisabled = reply.value.disabled !== null;
     return {

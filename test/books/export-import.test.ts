@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'uvu';
 import * as assert from 'uvu/assert';
+import { runExport, runImport, runMigrate } from '../../src/books/command.ts';
 import { readLine, readTrailer } from '../../src/books/line.ts';
 import { tried } from '../../src/books/walk.ts';
 import type { LedgerTarget } from '../../src/config/config.ts';
 import { systemClock } from '../../src/core/clock.ts';
+import type { Shard } from '../../src/ledger/ledger.ts';
+import { operate } from '../ledger/redis/operate.ts';
 import { RedisServer } from '../ledger/redis/redis-server.ts';
-import { id, must, T0_MS } from '../ledger/samples.ts';
+import { claimOf, id, must, settlementOf, T0_MS } from '../ledger/samples.ts';
 import {
   exported,
   fill,
@@ -258,6 +261,65 @@ test('a payment that the books have with another content is left as it is, and n
     if (outcome.kind === 'failed') assert.match(outcome.lines.join('\n'), id(2));
     const left = await withLedger(target, (ledger) => must(ledger.find(id(2))));
     assert.is(left?.amountCents, 5);
+  }));
+
+/** Books whose settled payments come to more than can be summed exactly. */
+async function fillBeyondSums(ledger: Shard): Promise<void> {
+  const owner = await must(ledger.acquireLease({ instanceId: 'gateway-1', name: 'pool-0' }, T0_MS));
+  const change = { amountCents: Number.MAX_SAFE_INTEGER };
+  const numbers = [1, 2];
+  const claims = numbers.map((number) => claimOf(number, change));
+  await must(ledger.commit(owner, [], claims));
+  const settlements = numbers.map((number) => settlementOf(number, change));
+  await must(ledger.commit(owner, settlements, []));
+}
+
+test('a command that cannot go on names the cause, and blames the ledger for nothing else', () =>
+  inDirectory(async (directory) => {
+    const said: string[] = [];
+    const parts = { environment: {}, say: (line: string) => said.push(line) };
+    const saysOf = async (run: () => Promise<boolean>) => {
+      said.length = 0;
+      assert.not(await run());
+      return said.join('\n');
+    };
+    const whole = lmdb(directory, 'whole');
+    await withLedger(whole, (ledger) => fill(ledger, 5));
+    const file = await exportedFrom(whole, directory);
+    const huge = lmdb(directory, 'huge');
+    await withLedger(huge, fillBeyondSums);
+    const hugeUrl = `lmdb:${join(directory, 'huge')}`;
+    const given = { file, into: false, asRestore: false };
+    assert.is(
+      await saysOf(() => runImport({ ...given, ledger: hugeUrl }, parts)),
+      'dinossauro: the books hold payments: import into empty ones, or add --into to add to these',
+    );
+    const tooLarge =
+      /^dinossauro: the ledger cannot do this: a sum exceeds 2\^53 - 1 cents, the largest exact sum/;
+    const window = { from: '', to: '', file: join(directory, 'never') };
+    assert.is(
+      await saysOf(() => runExport({ ...window, ledger: hugeUrl }, parts)),
+      'dinossauro: a sum exceeds 2^53 - 1 cents, the largest exact sum: choose a shorter time with --from and --to',
+    );
+    assert.not(existsSync(window.file));
+    const migration = { from: hugeUrl, to: `lmdb:${join(directory, 'new')}`, fromShards: null };
+    assert.match(await saysOf(() => runMigrate(migration, parts)), tooLarge);
+    await withLedger(huge, async (ledger) => {
+      assert.is((await must(ledger.booksStatus())).kind, 'in-use', 'the stop has not begun');
+    });
+    const redis = await RedisServer.start();
+    try {
+      const ledger = redis.url;
+      assert.ok(await runImport({ ...given, ledger }, parts));
+      await operate(redis, 'CONFIG', 'SET', 'maxmemory', '1');
+      const full = await saysOf(() => runImport({ ...given, ledger, into: true, asRestore: true }, parts));
+      assert.match(full, /^dinossauro: the ledger cannot do this: OOM /);
+      assert.match(full, /Once that is corrected, the same command continues$/);
+    } finally {
+      await redis.stop();
+    }
+    const away = await saysOf(() => runImport({ ...given, ledger: redis.url }, parts));
+    assert.match(away, /^dinossauro: the ledger does not answer: .*Run the same command again to continue$/);
   }));
 
 test('an import that was cut short keeps gateways out, and continues', () =>
