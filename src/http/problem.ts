@@ -125,6 +125,12 @@ const PROBLEMS = {
     title: 'Processors changed',
     detail: 'The processors have been changed meanwhile. Read them again, and decide again.',
   },
+  'webhook-changed': {
+    status: '412 Precondition Failed',
+    title: 'Webhook changed',
+    detail:
+      'Others have changed this webhook at the same time, again and again. Nothing was changed. Try again.',
+  },
   'processor-exists': {
     status: '409 Conflict',
     title: 'Processor exists',

@@ -22,7 +22,6 @@ export interface WebhookRoutesParts {
 }
 
 const BODY_LIMIT_BYTES = 4096;
-const CHANGED = 'Others have changed this webhook at the same time, again and again. Try again.';
 
 /**
  * Lists the endpoints of webhooks and how far each of them is, enables one again, or has it get events again.
@@ -33,6 +32,7 @@ const CHANGED = 'Others have changed this webhook at the same time, again and ag
  * | 400 `malformed-json`     | the body is not a JSON object                                               |
  * | 403 `other-origin`       | the change comes from a page of another origin                              |
  * | 404 `no-such-webhook`    | the `WEBHOOKS_FILE` of this instance does not list it                       |
+ * | 412 `webhook-changed`    | others have changed it at the same time, again and again; nothing was changed |
  * | 422 `change-not-valid`   | a member is missing, unknown or invalid                                     |
  * | 503 `ledger-unavailable` | the ledger does not answer; a change may have been made, and may be repeated |
  */
@@ -81,7 +81,7 @@ async function carryOut(
 ): Promise<void> {
   const changed = await changeProgress(ledger, target.name, apply);
   if (changed.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));
-  if (changed.value === null) return refuse(exchange, problem('ledger-unavailable', { detail: CHANGED }));
+  if (changed.value === null) return refuse(exchange, problem('webhook-changed'));
   log.warn({ webhook: target.name, ...asked, by, why }, 'a webhook is changed by an operator');
   const reply = await webhookStatus(ledger, target);
   if (reply.kind === 'unavailable') return refuse(exchange, problem('ledger-unavailable'));

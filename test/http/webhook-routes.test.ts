@@ -180,4 +180,21 @@ test('refuses what is not valid, not known, or not allowed', () =>
     assert.is(await typeOf(await change('shop', { enabled: true })), '503 ledger-unavailable');
   }));
 
+test('gives up while others change a webhook again and again', () =>
+  inWorld(async ({ books, change, set, progress }) => {
+    await set('shop', { cursor: '7-0' });
+    const bookmark = books.bookmark.bind(books);
+    books.bookmark = async (name) => {
+      const reply = await bookmark(name);
+      const { version } = await must(bookmark(name));
+      await must(books.setBookmark(name, { version: version + 1, text: progressText(beginning('8-0')) }));
+      return reply;
+    };
+    const answer = await change('shop', { enabled: true });
+    assert.is(answer.headers.get('retry-after'), null);
+    assert.is(await typeOf(answer), '412 webhook-changed');
+    books.bookmark = bookmark;
+    assert.equal(await progress('shop'), beginning('8-0'), 'what the others have written');
+  }));
+
 test.run();
