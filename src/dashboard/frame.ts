@@ -141,6 +141,8 @@ export interface DeploymentFigures {
   /** Why the ledger does not answer; null: it does. The figures are then the last known ones. */
   readonly unavailable: string | null;
   readonly ageMs: number | null;
+  /** Why books that answer have no totals; null: they have. */
+  readonly noTotals: string | null;
   /** By all instances together; null: not known yet. */
   readonly settledPerS: number | null;
   /** Settled payments, in the order of `Hello.processors`, then those of processors that are no longer configured. */
@@ -160,7 +162,7 @@ export interface DeploymentFigures {
     readonly instanceId: string;
     readonly name: string;
     readonly owner: number;
-    /** Negative: it has expired. */
+    /** When it was read, or now if the ledger does not answer. Negative: it has expired. */
     readonly leaseLeftMs: number;
   }[];
 }

@@ -20,7 +20,7 @@ import type { ProcessorControls } from '../ledger/processor-controls.ts';
 import { BOOKS_STATUSES, type Gauge, type MetricsTable } from '../shared-memory/metrics-table.ts';
 import type { Ring } from '../shared-memory/ring.ts';
 import type { SegmentTable } from '../shared-memory/segment-table.ts';
-import type { SharedState } from '../shared-memory/state.ts';
+import type { BreakerState, SharedState, Use } from '../shared-memory/state.ts';
 import { canClaim, conditions } from './conditions.ts';
 import type {
   BooksFigures,
@@ -59,10 +59,28 @@ interface Counts {
   readonly settled: readonly number[];
 }
 
+/** The circuit and the use of a processor. Its threads change them meanwhile, so that a frame looks once. */
+interface ProcessorState {
+  readonly name: string;
+  readonly use: Use;
+  readonly breaker: BreakerState;
+  /** How long ago it last opened and closed; null: never. */
+  readonly openedAgeMs: number | null;
+  readonly closedAgeMs: number | null;
+  readonly openedWhy: string;
+  readonly isUnfit: boolean;
+  readonly restMs: number | null;
+}
+
 /** The last answers of the ledger. */
 interface Books {
   readonly atMs: number;
+  /** When the totals came, and when the owners did, by the wall clock. */
+  readonly totalsAtMs: number;
+  readonly ownersAtMs: number;
   readonly totals: readonly ProcessorTotals[];
+  /** Why there are no totals; null: there are. */
+  readonly noTotals: string | null;
   /** Since the answers before; null: there are none, or a purge was in between. */
   readonly settledPerS: number | null;
   readonly fees: readonly FeeTotals[];
@@ -83,6 +101,8 @@ export class Sampler {
   /** Monotonic clock. */
   #unavailableAtMs = 0;
   #askedAtMs = Number.NEGATIVE_INFINITY;
+  /** One question at a time, so that no late answer replaces a newer one. */
+  #isAsking = false;
 
   constructor(parts: SamplerParts) {
     this.#parts = parts;
@@ -92,17 +112,21 @@ export class Sampler {
   sample(): Frame {
     const { clock, hello } = this.#parts;
     const nowMs = clock.monotonicMs();
-    void this.#askLedger(nowMs);
+    if (nowMs - this.#askedAtMs >= LEDGER_EVERY_MS && !this.#isAsking) {
+      this.#askedAtMs = nowMs;
+      void this.#askLedger(nowMs);
+    }
     const before = this.#counts;
     const counts = this.#count(nowMs);
     this.#counts = counts;
-    const situation = this.#situation(nowMs);
+    const states = hello.processors.map(({ name }, processor) => this.#look(name, processor, nowMs));
+    const situation = this.#situation(nowMs, states);
     return {
       kind: 'frame',
       atMs: clock.nowMs(),
       instance: this.#instance(counts, before, situation),
       conditions: conditions(situation),
-      processors: hello.processors.map((_, processor) => this.#processor(processor, counts, before)),
+      processors: states.map((state, processor) => this.#processor(processor, state, counts, before)),
       deployment: this.#deployment(nowMs),
     };
   }
@@ -113,16 +137,16 @@ export class Sampler {
     return { atMs, accepted: metricsTable.counted('accepted'), settled };
   }
 
-  #situation(nowMs: number): Situation {
-    const { sharedState, ring, segments, hello, ledger, confirmsAcceptance, poolThreadCount, metricsTable } =
-      this.#parts;
+  #situation(nowMs: number, states: readonly ProcessorState[]): Situation {
+    const { ring, segments, hello, ledger, confirmsAcceptance, poolThreadCount, metricsTable } = this.#parts;
     const age = (atMs: number | null) => (atMs === null ? null : nowMs - atMs);
     const failingSinceMs = this.#oldest(['commitFailingSinceMs', 'leaseFailingSinceMs']);
     const unavailableAtMs = this.#unavailable === null ? null : this.#unavailableAtMs;
+    const backlog = this.#backlog();
     return {
       state: this.#state(),
-      backlog: this.#backlog(),
-      backlogAgeMs: this.#backlogAgeMs(),
+      backlog,
+      backlogAgeMs: backlog === 0 ? 0 : this.#backlogAgeMs(),
       ledger: {
         kind: hello.ledger,
         unavailable: this.#unavailable,
@@ -139,13 +163,15 @@ export class Sampler {
         segmentCount: segments.segmentCount,
       },
       queue: { size: ring.capacity - ring.room, capacity: ring.capacity },
-      processors: this.#kept().map(([processor, name]) => ({
-        name,
-        openForMs: sharedState.breakerOpen(processor) ? nowMs - sharedState.openedAtMs(processor) : null,
-        isUnfit: sharedState.isUnfit(processor),
-        isPaused: sharedState.use(processor) === 'paused',
-        restMs: this.#restMs(processor, nowMs),
-      })),
+      processors: states
+        .filter(({ use }) => use !== 'removed')
+        .map(({ name, use, breaker, openedAgeMs, isUnfit, restMs }) => ({
+          name,
+          openForMs: breaker === 'closed' ? null : openedAgeMs,
+          isUnfit,
+          isPaused: use === 'paused',
+          restMs,
+        })),
       credentialsOutdated: this.#areCredentialsOutdated(),
       booksFullInMs: this.#booksFigures()?.fullInMs ?? null,
       failoverDelayMs: hello.failoverDelayMs,
@@ -156,12 +182,24 @@ export class Sampler {
     };
   }
 
-  /** Those that operators have not removed. */
-  #kept(): (readonly [processor: number, name: string])[] {
-    const { hello, sharedState } = this.#parts;
-    return hello.processors.flatMap(({ name }, processor) =>
-      sharedState.use(processor) === 'removed' ? [] : [[processor, name] as const],
-    );
+  #look(name: string, processor: number, nowMs: number): ProcessorState {
+    const { sharedState } = this.#parts;
+    const breaker = sharedState.breaker(processor);
+    const closedAtMs = sharedState.closedAtMs(processor);
+    const openedAtMs = sharedState.openedAtMs(processor);
+    const age = (atMs: number) => (atMs === 0 ? null : nowMs - atMs);
+    // A breaker opens before its moment is written: until then the moment is that of the time before, or none.
+    const hasJustOpened = breaker !== 'closed' && (openedAtMs === 0 || openedAtMs < closedAtMs);
+    return {
+      name,
+      use: sharedState.use(processor),
+      breaker,
+      openedAgeMs: hasJustOpened ? 0 : age(openedAtMs),
+      closedAgeMs: age(closedAtMs),
+      openedWhy: sharedState.openedWhy(processor),
+      isUnfit: sharedState.isUnfit(processor),
+      restMs: this.#restMs(processor, nowMs),
+    };
   }
 
   #restMs(processor: number, nowMs: number): number | null {
@@ -247,26 +285,31 @@ export class Sampler {
     return sharedState.threadsReady < poolThreadCount ? 'starting' : 'ready';
   }
 
-  #processor(processor: number, counts: Counts, before: Counts | null): ProcessorFigures {
+  #processor(
+    processor: number,
+    state: ProcessorState,
+    counts: Counts,
+    before: Counts | null,
+  ): ProcessorFigures {
     const { sharedState, metricsTable } = this.#parts;
     const nowMs = counts.atMs;
     const reported = sharedState.reported(processor);
-    const oldestAtMs = sharedState.oldestCallAtMs(processor);
+    const callsInFlight = sharedState.callsInFlight(processor);
+    const oldestAtMs = callsInFlight === 0 ? null : sharedState.oldestCallAtMs(processor);
     const { reason, sinceMs } = sharedState.reason(processor);
-    const age = (atMs: number) => (atMs === 0 ? null : nowMs - atMs);
     const { feePpm, feeFixedCents, ...limits } = sharedState.terms(processor) ?? this.#configured(processor);
     return {
       settledPerS: rate(counts, before, ({ settled }) => settled[processor] ?? 0),
-      paused: sharedState.use(processor) === 'paused',
-      removed: sharedState.use(processor) === 'removed',
+      paused: state.use === 'paused',
+      removed: state.use === 'removed',
       fee: { feePpm, feeFixedCents },
       limits,
-      breakerOpen: sharedState.breakerOpen(processor),
-      openedAgeMs: age(sharedState.openedAtMs(processor)),
-      openedWhy: sharedState.openedWhy(processor),
-      closedAgeMs: age(sharedState.closedAtMs(processor)),
-      unfit: sharedState.isUnfit(processor) && sharedState.breakerOpen(processor),
-      restMs: this.#restMs(processor, nowMs),
+      breakerOpen: state.breaker !== 'closed',
+      openedAgeMs: state.openedAgeMs,
+      openedWhy: state.openedWhy,
+      closedAgeMs: state.closedAgeMs,
+      unfit: state.isUnfit && state.breaker !== 'closed',
+      restMs: state.restMs,
       observedMs: Math.round(sharedState.latencyMs(processor)),
       reported:
         reported === null
@@ -276,30 +319,28 @@ export class Sampler {
               minResponseTimeMs: reported.minResponseTimeMs,
               ageMs: nowMs - reported.atMs,
             },
-      callsInFlight: sharedState.callsInFlight(processor),
+      callsInFlight,
       oldestCallAgeMs: oldestAtMs === null ? null : nowMs - oldestAtMs,
       inDoubt: metricsTable.inDoubt(processor),
       reason,
       reasonAgeMs: reason === 'none' ? null : nowMs - sinceMs,
-      instances: this.#instancesOf(processor, nowMs),
+      instances: this.#instancesOf(state),
     };
   }
 
   /** What the instances that hold a lease see; empty: all of them see a closed circuit, or there is only this one. */
-  #instancesOf(processor: number, nowMs: number): readonly InstanceCircuit[] {
-    const { hello, sharedState, clock } = this.#parts;
+  #instancesOf({ name, use, breaker, openedAgeMs, openedWhy }: ProcessorState): readonly InstanceCircuit[] {
+    const { hello, clock } = this.#parts;
     const wallMs = clock.nowMs();
-    const holders = (this.#books?.owners ?? []).filter(({ leaseUntilMs }) => leaseUntilMs > wallMs);
+    const leasesAtMs = this.#leasesAtMs();
+    const holders = (this.#books?.owners ?? []).filter(({ leaseUntilMs }) => leaseUntilMs > leasesAtMs);
     const ids = new Set([hello.instanceId, ...holders.map(({ instanceId }) => instanceId)]);
-    if (ids.size === 1 || sharedState.use(processor) === 'removed') return [];
-    const name = hello.processors[processor]?.name;
+    if (ids.size === 1 || use === 'removed') return [];
     const circuits = [...ids].map((instanceId): InstanceCircuit => {
       // What this instance sees is newer here than in the ledger.
       if (instanceId === hello.instanceId) {
-        const state = sharedState.breaker(processor);
-        if (state === 'closed') return { instanceId, state, openedAgeMs: null, why: '' };
-        const openedAgeMs = nowMs - sharedState.openedAtMs(processor);
-        return { instanceId, state, openedAgeMs, why: sharedState.openedWhy(processor) };
+        if (breaker === 'closed') return { instanceId, state: breaker, openedAgeMs: null, why: '' };
+        return { instanceId, state: breaker, openedAgeMs, why: openedWhy };
       }
       const seen = this.#books?.circuits.get(instanceId)?.find((each) => each.processor === name);
       if (seen === undefined) return { instanceId, state: 'unknown', openedAgeMs: null, why: '' };
@@ -318,10 +359,12 @@ export class Sampler {
   #deployment(nowMs: number): DeploymentFigures {
     const books = this.#books;
     const wallMs = this.#parts.clock.nowMs();
+    const leasesAtMs = this.#leasesAtMs();
     return {
       unavailable: this.#unavailable,
       ageMs: books === null ? null : nowMs - books.atMs,
       settledPerS: books?.settledPerS ?? null,
+      noTotals: books?.noTotals ?? null,
       totals: (books?.totals ?? []).map((total) => ({
         ...total,
         fees: feesOf(total.name, books?.fees ?? []),
@@ -332,9 +375,18 @@ export class Sampler {
       books: this.#booksFigures(),
       stranded: books?.stranded ?? [],
       workers: (books?.owners ?? []).map(({ instanceId, name, owner, leaseUntilMs }) => {
-        return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - wallMs };
+        return { instanceId, name, owner, leaseLeftMs: leaseUntilMs - leasesAtMs };
       }),
     };
+  }
+
+  /**
+   * The moment at which leases are judged. They have been renewed since they were read, unless the ledger does not answer:
+   * then none can be.
+   */
+  #leasesAtMs(): number {
+    const nowMs = this.#parts.clock.nowMs();
+    return this.#unavailable === null ? (this.#books?.ownersAtMs ?? nowMs) : nowMs;
   }
 
   #booksFigures(): BooksFigures | null {
@@ -350,41 +402,40 @@ export class Sampler {
   }
 
   async #askLedger(nowMs: number): Promise<void> {
-    if (nowMs - this.#askedAtMs < LEDGER_EVERY_MS) return;
-    this.#askedAtMs = nowMs;
+    this.#isAsking = true;
     const { ledger, clock } = this.#parts;
     // Close together, and the fees last, so that no payment in the totals is without its fee.
     const [totals, fees] = await Promise.all([
       ledger.summary(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY),
       ledger.fees(),
     ]);
+    const totalsAtMs = clock.monotonicMs();
+    const noTotals = totals.kind === 'too-large' || isTooLarge(fees) ? SUM_TOO_LARGE : null;
     const [circuits, ...owners] = await Promise.all([
       ledger.bookmark(INSTANCE_CIRCUITS),
       ...ledger.shards.map((shard) => shard.owners()),
     ]);
+    const ownersAtMs = clock.nowMs();
     const stranded = await ledger.stranded(clock.nowMs());
     const controls = await ledger.processorControls();
     const reason =
-      [totals, fees, circuits, ...owners, stranded, controls].map(reasonOf).find((each) => each !== null) ??
-      null;
+      [totals, ...(isTooLarge(fees) ? [] : [fees]), circuits, ...owners, stranded, controls]
+        .map(reasonOf)
+        .find((each) => each !== null) ?? null;
+    this.#isAsking = false;
     if (reason !== null && this.#unavailable === null) this.#unavailableAtMs = nowMs;
     this.#unavailable = reason;
-    if (
-      totals.kind === 'ok' &&
-      fees.kind === 'ok' &&
-      circuits.kind === 'ok' &&
-      stranded.kind === 'ok' &&
-      controls.kind === 'ok' &&
-      reason === null
-    ) {
-      const atMs = clock.monotonicMs();
-      const settledPerS = settledRate(this.#books, totals.value, atMs);
+    if (circuits.kind === 'ok' && stranded.kind === 'ok' && controls.kind === 'ok' && reason === null) {
+      const known = noTotals === null && totals.kind === 'ok' ? totals.value : [];
       const workers = workersOf(owners.map((reply) => (reply.kind === 'ok' ? reply.value : [])));
       this.#books = {
-        atMs,
-        totals: totals.value,
-        settledPerS,
-        fees: fees.value,
+        atMs: clock.monotonicMs(),
+        totalsAtMs,
+        ownersAtMs,
+        totals: known,
+        noTotals,
+        settledPerS: noTotals === null ? settledRate(this.#books, known, totalsAtMs) : null,
+        fees: noTotals === null && fees.kind === 'ok' ? fees.value : [],
         stranded: stranded.value,
         controls: controls.value,
         owners: workers,
@@ -394,11 +445,16 @@ export class Sampler {
   }
 }
 
+/** Settled per second between two readings of the totals. */
 function settledRate(before: Books | null, totals: readonly ProcessorTotals[], atMs: number): number | null {
   const settled = (all: readonly ProcessorTotals[]) => all.reduce((sum, { count }) => sum + count, 0);
-  if (before === null || atMs <= before.atMs) return null;
+  if (before === null || before.noTotals !== null || atMs <= before.totalsAtMs) return null;
   const more = settled(totals) - settled(before.totals);
-  return more < 0 ? null : Math.round((more * 10_000) / (atMs - before.atMs)) / 10;
+  return more < 0 ? null : Math.round((more * 10_000) / (atMs - before.totalsAtMs)) / 10;
+}
+
+function isTooLarge(reply: Reply<unknown>): boolean {
+  return reply.kind === 'unavailable' && reply.refusal === 'refused' && reply.reason.endsWith(SUM_TOO_LARGE);
 }
 
 function feesOf(processor: string, fees: readonly FeeTotals[]) {
@@ -406,7 +462,6 @@ function feesOf(processor: string, fees: readonly FeeTotals[]) {
 }
 
 function reasonOf(reply: Reply<unknown> | NoSum): string | null {
-  if (reply.kind === 'too-large') return SUM_TOO_LARGE;
   return reply.kind === 'unavailable' ? reply.reason.slice(0, REASON_LIMIT) : null;
 }
 

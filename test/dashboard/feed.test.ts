@@ -358,7 +358,7 @@ sampleTest('reads totals and leases from the ledger, every two seconds', async (
   const { feed, clock, books, after } = setUp();
   await books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 5000);
   const first = JSON.parse(feed.join()[1] ?? '').deployment;
-  const unknown = { unavailable: null, ageMs: null, settledPerS: null, totals: [] };
+  const unknown = { unavailable: null, ageMs: null, settledPerS: null, noTotals: null, totals: [] };
   assert.equal(first, { ...unknown, changed: [], books: null, stranded: [], workers: [] });
   const { deployment } = await after(1);
   assert.is(deployment.ageMs, 1000);
@@ -366,9 +366,11 @@ sampleTest('reads totals and leases from the ledger, every two seconds', async (
     { name: 'default', count: 0, amountCents: 0, fees: [] },
     { name: 'fallback', count: 0, amountCents: 0, fees: [] },
   ]);
-  assert.equal(deployment.workers, [
-    { instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 4000 },
-  ]);
+  assert.equal(
+    deployment.workers,
+    [{ instanceId: 'gateway-2', name: 'pool-0', owner: 1, leaseLeftMs: 5000 }],
+    'when it was read',
+  );
   assert.is(
     (await after(1)).deployment.ageMs,
     2000,
@@ -430,6 +432,96 @@ sampleTest('says how much all instances settle, from the ledger; nothing after a
   assert.is((await after(2)).deployment.settledPerS, 1.5);
   await must(books.purge(clock.nowMs()));
   assert.is((await after(2)).deployment.settledPerS, null);
+  feed.leave();
+});
+
+sampleTest('a lease is judged by when it was read, unless the ledger does not answer', async () => {
+  const { feed, clock, books, mood, after } = setUp();
+  const owner = await must(
+    books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, clock.nowMs() + 1000),
+  );
+  feed.join();
+  await clock.passSlowly(500);
+  await must(books.renewLease(owner, clock.nowMs() + 1000));
+  const left = async (seconds: number) => (await after(seconds)).deployment.workers[0]?.leaseLeftMs;
+  assert.is(await left(1.5), 1000, 'it may have been renewed since');
+  for (const call of ['summary', 'fees'] as const) mood.away.add(call);
+  assert.ok(((await left(3)) ?? 0) < 0, 'no lease can be renewed');
+  feed.leave();
+});
+
+sampleTest('what all instances settle is measured between the moments at which the totals came', async () => {
+  const { feed, books, mood, after } = setUp();
+  const owner = await must(books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 0));
+  feed.join();
+  await after(1);
+  const claims = [1, 2, 3, 4].map((number) => claimOf(number));
+  await must(books.commit(owner, [], claims));
+  const settled = [1, 2, 3, 4].map((number) => settlementOf(number));
+  await must(books.commit(owner, settled, []));
+  const go = mood.slow('stranded');
+  await after(4);
+  assert.is(mood.count('summary'), 2, 'one question at a time');
+  go();
+  assert.is((await after(1)).deployment.settledPerS, 2, 'four in two seconds, however long the rest took');
+  feed.leave();
+});
+
+sampleTest('a processor is looked at once: what it has just become fits together', async () => {
+  const { feed, clock, sharedState, after, work } = setUp();
+  work();
+  feed.join();
+  // As it is seen between the change of the state and the writing of its moment.
+  const moment = sharedState.openedAtMs.bind(sharedState);
+  sharedState.moveBreaker(0, 'closed', 'open', clock.monotonicMs());
+  sharedState.openedAtMs = () => 0;
+  const first = await after(1);
+  assert.is(first.processors[0]?.openedAgeMs, 0);
+  assert.is(first.conditions[0]?.forMs, 0);
+  sharedState.openedAtMs = moment;
+  const opened = await after(1);
+  assert.is(opened.processors[0]?.openedAgeMs, 2000);
+  sharedState.moveBreaker(0, 'open', 'closed', clock.monotonicMs());
+  const isOpen = ['open', 'closed'] as const;
+  let looks = 0;
+  const breaker = sharedState.breaker.bind(sharedState);
+  sharedState.breaker = (processor) => (processor === 0 ? (isOpen[looks++] ?? 'closed') : breaker(processor));
+  const { processors, conditions } = await after(1);
+  assert.ok(processors[0]?.breakerOpen);
+  assert.match(conditions[0]?.title ?? '', /^default is failing/, 'card and condition agree');
+  sharedState.setCalls(0, 0, 0, clock.monotonicMs());
+  assert.is((await after(1)).processors[0]?.oldestCallAgeMs, null, 'no call is in flight');
+  feed.leave();
+});
+
+sampleTest('sums that are too large are said to be, and make nothing else look wrong', async () => {
+  const { feed, books, after, work } = setUp();
+  work();
+  const owner = await must(books.acquireLease({ instanceId: 'gateway-2', name: 'pool-0' }, 0));
+  const change = { amountCents: Number.MAX_SAFE_INTEGER };
+  await must(
+    books.commit(
+      owner,
+      [],
+      [1, 2].map((number) => claimOf(number, change)),
+    ),
+  );
+  const fee = { feePpm: 50_000, feeFixedCents: 0 };
+  await must(
+    books.commit(
+      owner,
+      [1, 2].map((number) => settlementOf(number, { ...change, fee })),
+      [],
+    ),
+  );
+  feed.join();
+  const { deployment, conditions, instance } = await after(1);
+  assert.match(deployment.noTotals ?? '', /^a sum exceeds/);
+  assert.is(deployment.unavailable, null);
+  assert.equal(deployment.totals, []);
+  assert.is(deployment.workers.length, 1);
+  assert.equal(conditions, []);
+  assert.ok(instance.canClaim);
   feed.leave();
 });
 

@@ -661,7 +661,7 @@ failing.run();
 
 const several = suite<World>('the page, with several instances');
 several.before(async (context) => {
-  const settings = { DASHBOARD_INSTANCE_URL: 'http://{instance}.example:9999', LEASE_MS: '6000' };
+  const settings = { DASHBOARD_INSTANCE_URL: 'http://{instance}.example:9999', LEASE_MS: '2000' };
   Object.assign(context, await openWorld(settings));
 });
 several.after(closeWorld);

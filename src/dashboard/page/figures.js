@@ -271,11 +271,13 @@ export class Figures {
 
   /** @param {Frame} frame */
   #showMoney({ deployment, processors: figures }) {
-    const { totals, stranded, unavailable } = deployment;
+    const { totals, stranded, unavailable, noTotals } = deployment;
     const { processors } = this.#hello;
     const { payments, amountCents } = this.#sum(totals);
     if (totals.length === 0) {
-      write(byId('money-note'), unavailable ?? 'The ledger has not answered yet.');
+      const why = noTotals === null ? null : `Not known: ${noTotals}. Payments go on.`;
+      byId('money').replaceChildren();
+      write(byId('money-note'), why ?? unavailable ?? 'The ledger has not answered yet.');
       return;
     }
     const unconfigured = totals.slice(processors.length);
