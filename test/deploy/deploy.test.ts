@@ -54,6 +54,21 @@ test('the nodes are made one cluster by their addresses', () => {
   for (const address of addresses) assert.ok(script.includes(address), address);
 });
 
+test('who pastes the commands of the README posts once a gateway is ready, and adds nodes that are new', () => {
+  const [, first = '', ...others] = read('deploy/cluster/README.md').split(/^```$/m);
+  const programs = first.trim().split('\n');
+  assert.match(programs[0] ?? '', / up --build -d$/);
+  assert.match(programs[1] ?? '', /^until curl .*\/readyz; /);
+  assert.match(programs[2] ?? '', /\/payments -d/);
+  const grow = others.find((block) => block.includes('add-node')) ?? '';
+  for (const [, address] of grow.matchAll(/add-node (\S+):6379/g)) {
+    assert.match(address ?? '', /^10\.77\.0\.1[78]$/);
+    for (const [name, { networks = {} }] of named('redis-'))
+      assert.is.not(Object.values(networks)[0].ipv4_address, address, name);
+  }
+  assert.match(grow, /--network cluster_ledger --ip 10\.77\.0\.1\$n .* redis-server \/etc\/redis\.conf/s);
+});
+
 test('a Redis of the cluster confirms, keeps and never evicts', () => {
   const lines = read('deploy/cluster/redis.conf').split('\n');
   for (const line of [
