@@ -298,6 +298,8 @@ export class ThreadedLmdbLedger implements Shard {
 
   #onMessage(message: WriterMessage): void {
     switch (message.kind) {
+      case 'opening':
+        break;
       case 'open':
         if (!this.#closed) this.#reader ??= LmdbLedger.openToRead(this.#path, this.#options);
         break;

@@ -24,6 +24,7 @@ export interface WriterThreadParts {
 /** The thread that runs `writer.ts`. One that dies is replaced, as often as it takes. */
 export class WriterThread {
   readonly #parts: WriterThreadParts;
+  readonly #opening = Promise.withResolvers<void>();
   readonly #first = Promise.withResolvers<void>();
   readonly #closed = Promise.withResolvers<void>();
   /** Null while no thread runs. */
@@ -38,9 +39,13 @@ export class WriterThread {
     this.#parts = parts;
   }
 
-  /** Resolves once the thread has opened the ledger, or after `timeoutMs`. Rejects if the thread cannot start or open it. */
+  /**
+   * Resolves once the thread has opened the ledger, or has waited for it for `timeoutMs`, which do not include its own start.
+   * Rejects if the thread cannot start or open it.
+   */
   async start(timeoutMs: number): Promise<void> {
     this.#run();
+    await Promise.race([this.#opening.promise, this.#first.promise]);
     await within(this.#parts.clock, timeoutMs, this.#first.promise);
     this.#isStarted = true;
   }
@@ -75,6 +80,7 @@ export class WriterThread {
     }
     this.#worker = worker;
     worker.on('message', (message: WriterMessage) => {
+      if (message.kind === 'opening') this.#opening.resolve();
       if (message.kind === 'open') {
         this.#deaths = 0;
         this.#first.resolve();

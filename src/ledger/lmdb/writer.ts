@@ -50,6 +50,8 @@ export type WriterRequest =
     };
 
 export type WriterMessage =
+  /** The thread has started, and opens the ledger. */
+  | { readonly kind: 'opening' }
   | { readonly kind: 'open' }
   | { readonly kind: 'reply'; readonly id: number; readonly reply: unknown }
   /** The request violates a rule of the ledger: a bug in the caller. */
@@ -60,6 +62,7 @@ export type WriterMessage =
 assert.ok(parentPort !== null);
 const port = parentPort;
 const { path, processorNames, outbox }: WriterTask = workerData;
+post({ kind: 'opening' });
 const ledger = await LmdbLedger.open(path, { processorNames, clock: systemClock, outbox });
 port.on('message', (request: WriterRequest) => void serve(request));
 post({ kind: 'open' });

@@ -155,6 +155,18 @@ test('writes beyond the limit of waiting writes are refused at once', () =>
     await until('it writes again', DEADLINE_MS, async () => (await ledger.ping()).kind === 'ok');
   }));
 
+test('a thread that starts slowly is waited for, also if the ledger cannot be opened', () =>
+  inDirectory(async (path, open) => {
+    const slow = { openWaitMs: 500, writerFile: new URL('./slow-writer.ts', import.meta.url) };
+    const ledger = await open(path, slow);
+    assert.is((await ledger.find(CLAIM.correlationId)).kind, 'ok');
+    const outcome = await open('/proc/self/status/ledger', slow).then(
+      () => 'opened',
+      (error: unknown) => String(error),
+    );
+    assert.match(outcome, /ENOTDIR/);
+  }));
+
 test('opening a file that is not a ledger rejects', () =>
   inDirectory(async (path, open) => {
     const opened = await open('/proc/self/status/ledger').then(
