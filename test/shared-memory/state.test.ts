@@ -11,8 +11,8 @@ function twoViews(shape = SHAPE): [SharedState, SharedState] {
   return [new SharedState(buffer, shape), new SharedState(buffer, shape)];
 }
 
-test('has the documented size: 8 words, 40 per processor, 2 per call cell, 1 per thread', () => {
-  assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 40 * 2 + 2 * 2 * 3 + 3));
+test('has the documented size: 8 words, 41 per processor, 2 per call cell, 1 per thread', () => {
+  assert.is(SharedState.allocate(SHAPE).byteLength, 8 * (8 + 41 * 2 + 2 * 2 * 3 + 3));
   assert.throws(() => new SharedState(SharedState.allocate(SHAPE), { processorCount: 2, threadCount: 2 }));
 });
 
