@@ -164,10 +164,10 @@ export class HealthWatch {
 }
 
 /**
- * After so many timeouts a call has come to the processor, or never will: one that was given up may still be on its way
- * when the machine, the network or the processor is slow.
+ * After so many timeouts a call has come to the processor, or never will: it begins at most one after its turn was asked for,
+ * is given up after another, and may still be on its way for a third when the machine, the network or the processor is slow.
  */
-const LATE_TIMEOUTS = 2;
+const LATE_TIMEOUTS = 3;
 const SUBSCRIBE_AGAIN_MS = 1000;
 /** The delay before the next try while the ledger does not answer. */
 const TRY_AGAIN_MS = 1000;

@@ -16,7 +16,7 @@ import { ScriptedProcessor } from './scripted-processor.ts';
 const NAMES = ['default', 'fallback'];
 const POLICY = { healthIntervalMs: 5100, healthTimeoutMs: 1500 };
 /** After this long without a new turn, another instance takes over. */
-const TURN_MS = POLICY.healthIntervalMs + 2 * POLICY.healthTimeoutMs;
+const TURN_MS = POLICY.healthIntervalMs + 3 * POLICY.healthTimeoutMs;
 const BREAKER_POLICY = {
   failoverDelayMs: 5000,
   latencyBudgetMs: 1000,
@@ -240,7 +240,7 @@ test('without an answer nothing is applied or published, and the interval is kep
     assert.not(breakers.views()[0]?.open);
     assert.equal(log.lines, ['debug no health answer', 'debug no health answer']);
     // A call that was given up may still come to the processor.
-    const pauseMs = kind === 'limited' ? POLICY.healthIntervalMs : POLICY.healthIntervalMs + 2 * 1500;
+    const pauseMs = kind === 'limited' ? POLICY.healthIntervalMs : POLICY.healthIntervalMs + 3 * 1500;
     await clock.passSlowly(pauseMs - 1);
     assert.equal(calls(), [1, 1]);
     await clock.passSlowly(1000);
