@@ -187,8 +187,12 @@ export class ShardWriter implements LeaseHolder {
     this.#commitSucceeded(clock.stopwatchMs() - beganAtMs);
     for (const [index, item] of settling.entries())
       owner.settled(item, reply.value.settled[index] === 'recorded');
-    for (const [index, delivery] of claims.entries())
-      owner.claimReplied(delivery, reply.value.claimed[index] ?? 'fenced');
+    const isOwner = this.lease.owner === number;
+    for (const [index, delivery] of claims.entries()) {
+      const answer = reply.value.claimed[index] ?? 'fenced';
+      // What was claimed under a former number is another owner's, also if the lease is valid again.
+      owner.claimReplied(delivery, answer === 'claimed' && !isOwner ? 'known' : answer);
+    }
     if (reply.value.claimed.includes('fenced') && this.lease.owner === number) await this.lease.reacquire();
   }
 

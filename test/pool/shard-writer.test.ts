@@ -215,6 +215,39 @@ test('an owner that is taken over in one shard lets go of the payments of that s
   await stop();
 });
 
+test('what was claimed under a former number is not sent, although the lease is valid again when the reply comes', async () => {
+  const { clock, there, put, paid, statusOf, source, metricsTable, stop } = setUp();
+  await rest();
+  const { promise: late, resolve: answer } = Promise.withResolvers<void>();
+  const commit = there.commit.bind(there);
+  there.commit = async (...parts) => {
+    const reply = await commit(...parts);
+    await late;
+    return reply;
+  };
+  const [number = 0] = put(1);
+  await rest();
+  const owners = await there.owners();
+  const successor = await there.acquireLease(
+    { instanceId: 'gateway-2', name: 'pool-0' },
+    clock.nowMs() + 1e9,
+  );
+  assert.ok(successor.kind === 'ok' && owners.kind === 'ok');
+  await there.takeOver(owners.value[0]?.owner ?? 0, successor.value, 10);
+  await clock.passSlowly(RENEWAL_MS + 100);
+  answer();
+  await clock.passSlowly(100);
+  assert.equal(paid(), [], 'gateway-2 looks it up, and sends it');
+  assert.is(await statusOf(number), 'dispatched');
+  assert.equal(source.released, [number]);
+  assert.is(metricsTable.gauge(0, 'inFlight'), 0);
+  there.commit = commit;
+  const [next = 0] = put(1);
+  await clock.passSlowly(100);
+  assert.equal(paid(), [next]);
+  await stop();
+});
+
 test('nothing is claimed in a shard while a take-over there is under way', async () => {
   const { clock, there, mood, put, paid, stop } = setUp();
   await rest();

@@ -104,6 +104,13 @@ export const MUTANTS: readonly Mutant[] = [
     to: "for (const delivery of claims) owner.claimReplied(delivery, 'claimed');",
   },
   {
+    name: 'send what was claimed under a former number',
+    test: 'pool/shard-writer',
+    file: 'pool/shard-writer.ts',
+    from: "answer === 'claimed' && !isOwner ? 'known' : answer",
+    to: 'isOwner ? answer : answer',
+  },
+  {
     name: 'release a journal record before the claim',
     file: 'pool/dispatcher.ts',
     from: 'const delivery = this.#deliveryOf(payment, payment.journalRef, payment.trace);',
