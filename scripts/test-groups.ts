@@ -15,7 +15,7 @@ const AT_ONCE = availableParallelism() + 1;
 const END_WITHIN_MS = Number(process.env['TESTS_END_WITHIN_MS'] ?? 10_000);
 
 interface Group {
-  /** Of its folder or its only file, in test/. */
+  /** The path in test/ of its folder, or of its only file. */
   readonly name: string;
   readonly paths: readonly string[];
 }

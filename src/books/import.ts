@@ -170,7 +170,7 @@ export async function isEmpty(ledger: Ledger, clock: Clock): Promise<Reply<boole
     if (page.value.entries.length > 0) return ok(false);
     after = page.value.next;
   }
-  // Of folded time there are totals only.
+  // Folded time has only totals.
   const totals = await totalsUntil(ledger, clock);
   return totals.kind === 'ok' ? ok(totals.value.every(({ count }) => count === 0)) : totals;
 }

@@ -160,7 +160,7 @@ export class Requests {
     return mayProbe && view.isProbeDue && breakers.takeProbe(processor);
   }
 
-  /** Of a call that begins now. */
+  /** When a call that begins now is made, and until when it may run there. */
   callTimes(processor: number): CallTimes {
     const calledAtMs = this.#parts.clock.monotonicMs();
     return { calledAtMs, callMayRunUntilMs: calledAtMs + this.#parts.terms.of(processor).inDoubtHoldMs };

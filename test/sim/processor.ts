@@ -47,7 +47,7 @@ const FAULT_RATE = 0.6;
 export interface SimProcessorParts {
   readonly index: number;
   readonly plan: ProcessorPlan;
-  /** Of the gateways. */
+  /** How long the gateways keep a payment in doubt. */
   readonly inDoubtHoldMs: number;
   readonly timeline: Timeline;
   readonly scope: Scope;
